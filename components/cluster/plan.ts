@@ -1,0 +1,157 @@
+import type { HostArgs, KubeadmClusterArgs } from "./args";
+import {
+  type AddonImage,
+  addonImages,
+  cniArchive,
+  cniPluginsVersion,
+  defaultKubernetesVersion,
+  kubernetesPrograms,
+  upstreamCniUrl,
+  upstreamDigests,
+  upstreamKubernetesUrl,
+} from "./versions";
+
+/** The arguments of a cluster with every default in its place. Plain data: what all resources are made from. */
+export interface ClusterPlan {
+  /** The arguments as given. */
+  args: KubeadmClusterArgs;
+  /** Cluster name. */
+  clusterName: string;
+  /** Kubernetes version, without "v". */
+  kubernetesVersion: string;
+  /** Name of the API in certificates and on the hosts. */
+  endpointName: string;
+  /** Address or name under which this program and the hosts reach the API. */
+  endpointAddress: string;
+  /** Pod network. */
+  podNetwork: string;
+  /** Service network. */
+  serviceNetwork: string;
+  /** DNS domain of the cluster. */
+  dnsDomain: string;
+  /** Control hosts, in the order of the list. */
+  controls: HostArgs[];
+  /** All other hosts. */
+  workers: HostArgs[];
+}
+
+/** Fills in the defaults. `name` is the component's. The arguments must be valid (`validateCluster`). */
+export function planCluster(name: string, args: KubeadmClusterArgs): ClusterPlan {
+  const clusterName = args.clusterName ?? name;
+  const controls = args.hosts.filter((host) => host.roles.includes("control"));
+  const endpointAddress = args.endpoint?.external ?? args.endpoint?.virtualIp ?? controls[0]?.address ?? "";
+  return {
+    args,
+    clusterName,
+    kubernetesVersion: args.kubernetesVersion ?? defaultKubernetesVersion,
+    endpointName: args.endpoint?.name ?? `api.${clusterName}.internal`,
+    endpointAddress,
+    podNetwork: args.networks?.pods ?? "10.244.0.0/16",
+    serviceNetwork: args.networks?.services ?? "10.96.0.0/16",
+    dnsDomain: "cluster.local",
+    controls,
+    workers: args.hosts.filter((host) => !host.roles.includes("control")),
+  };
+}
+
+/** Port of the API at the endpoint. */
+export function endpointPort(args: KubeadmClusterArgs): number {
+  return args.endpoint?.port ?? 6443;
+}
+
+/** URL of the API for this program and upper strata. */
+export function apiServer(plan: ClusterPlan): string {
+  return `https://${plan.endpointAddress}:${endpointPort(plan.args)}`;
+}
+
+/** The line of a host's /etc/hosts that gives the API its stable name; empty where the user's DNS has it. */
+export function hostsEntry(plan: ClusterPlan): string {
+  return /^[0-9.]+$/.test(plan.endpointAddress) ? `${plan.endpointAddress} ${plan.endpointName}` : "";
+}
+
+/** A release file: where it is and what it must be. */
+export interface ReleaseFile {
+  /** URL. */
+  url: string;
+  /** Digest as `sha256:…`, or undefined if nobody has said. */
+  digest: string | undefined;
+  /** Key in `artifacts.digests`. */
+  key: string;
+}
+
+/** The release files that every host needs. */
+export function releaseFiles(plan: ClusterPlan): ReleaseFile[] {
+  const { artifacts } = plan.args;
+  const version = `v${plan.kubernetesVersion}`;
+  const kubernetes = artifacts?.kubernetesUrl ?? upstreamKubernetesUrl;
+  const cni = artifacts?.cniUrl ?? upstreamCniUrl;
+  const file = (key: string, url: string): ReleaseFile => ({
+    url,
+    key,
+    digest: artifacts?.digests?.[key] ?? upstreamDigests[key],
+  });
+  return [
+    ...kubernetesPrograms.map((program) =>
+      file(`${version}/${program}`, `${kubernetes}/${version}/bin/linux/amd64/${program}`),
+    ),
+    file(`${cniPluginsVersion}/${cniArchive}`, `${cni}/${cniPluginsVersion}/${cniArchive}`),
+  ];
+}
+
+/** Reference of an image that Kubernetes' own release does not name. */
+export function addonImage(plan: ClusterPlan, image: AddonImage): string {
+  const { repository, tag } = addonImages[image];
+  const mirror = plan.args.imageMirror;
+  return mirror ? `${mirror.registry}/${image}:${mirror.tags?.[image] ?? tag}` : `${repository}:${tag}`;
+}
+
+/**
+ * Images that a host pulls beside its preparation, a line each: "<reference> <digest or ->". From upstream, where
+ * kubeadm knows the tags, the host asks kubeadm itself and this list has only what kubeadm does not name.
+ */
+export function hostImages(plan: ClusterPlan, host: HostArgs): string {
+  const mirror = plan.args.imageMirror;
+  const addons: AddonImage[] = ["kube-router"];
+  if (!mirror) {
+    return addons.map((image) => `${addonImage(plan, image)} -`).join("\n");
+  }
+  const version = `v${plan.kubernetesVersion}`;
+  const control = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"].map((name) => `${name}:${version}`);
+  const tagged = (name: string): string[] => (mirror.tags?.[name] ? [`${name}:${mirror.tags[name]}`] : []);
+  const names = [
+    ...tagged("pause"),
+    ...(host.roles.includes("control") ? [...tagged("etcd"), ...control] : []),
+    `kube-proxy:${version}`,
+    ...addons.map((image) => addonImage(plan, image).slice(mirror.registry.length + 1)),
+    ...tagged("coredns"),
+  ];
+  return names.map((name) => `${mirror.registry}/${name} ${mirror.digests?.[name] ?? "-"}`).join("\n");
+}
+
+/** Reference of the pause image, or empty if the host is to ask kubeadm. */
+export function sandboxImage(plan: ClusterPlan): string {
+  const mirror = plan.args.imageMirror;
+  const tag = mirror?.tags?.pause;
+  return mirror && tag ? `${mirror.registry}/pause:${tag}` : "";
+}
+
+/** Debian packages of every host. The virtual IP is kept by the distribution's own keepalived. */
+export function hostPackages(plan: ClusterPlan, host: HostArgs): string {
+  const packages = [
+    "ca-certificates",
+    "conntrack",
+    "containerd",
+    "curl",
+    "ebtables",
+    "ethtool",
+    "iproute2",
+    "ipset",
+    "iptables",
+    "kmod",
+    "nftables",
+    "runc",
+    "socat",
+  ];
+  const keepsVirtualIp = plan.args.endpoint?.virtualIp !== undefined && host.roles.includes("control");
+  return [...packages, ...(keepsVirtualIp ? ["keepalived"] : [])].join(" ");
+}

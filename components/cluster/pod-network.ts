@@ -1,0 +1,153 @@
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { addonImage, type ClusterPlan } from "./plan";
+
+const namespace = "kube-system";
+const labels = { "k8s-app": "kube-router" };
+
+/** The CNI configuration that every host gets: a bridge whose addresses come from the node's part of the pod network. */
+const cniConfiguration = {
+  cniVersion: "0.4.0",
+  name: "stratiform",
+  plugins: [
+    {
+      name: "kubernetes",
+      type: "bridge",
+      bridge: "kube-bridge",
+      isDefaultGateway: true,
+      hairpinMode: true,
+      ipam: { type: "host-local" },
+    },
+    { type: "portmap", capabilities: { snat: true, portMappings: true } },
+  ],
+};
+
+/**
+ * The pod network: kube-router routes pods between hosts and enforces NetworkPolicies; Services stay with kube-proxy.
+ * Nothing here waits for its pods, since nodes become ready only by it: the cluster's last gate does.
+ */
+export function podNetwork(name: string, plan: ClusterPlan, opts: pulumi.CustomResourceOptions): pulumi.Resource[] {
+  const account = new k8s.core.v1.ServiceAccount(
+    `${name}-kube-router`,
+    { metadata: { name: "kube-router", namespace } },
+    opts,
+  );
+  const role = new k8s.rbac.v1.ClusterRole(
+    `${name}-kube-router`,
+    {
+      metadata: { name: "kube-router" },
+      rules: [
+        {
+          apiGroups: [""],
+          resources: ["namespaces", "pods", "services", "nodes", "endpoints"],
+          verbs: ["get", "list", "watch"],
+        },
+        { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["get", "list", "watch"] },
+        { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["get", "list", "watch"] },
+        { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update"] },
+      ],
+    },
+    opts,
+  );
+  const binding = new k8s.rbac.v1.ClusterRoleBinding(
+    `${name}-kube-router`,
+    {
+      metadata: { name: "kube-router" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "kube-router" },
+      subjects: [{ kind: "ServiceAccount", name: "kube-router", namespace }],
+    },
+    opts,
+  );
+  const config = new k8s.core.v1.ConfigMap(
+    `${name}-kube-router`,
+    {
+      metadata: { name: "kube-router", namespace },
+      data: { "cni.conflist": JSON.stringify(cniConfiguration, undefined, 2) },
+    },
+    opts,
+  );
+  const agent = new k8s.apps.v1.DaemonSet(
+    `${name}-kube-router`,
+    {
+      metadata: { name: "kube-router", namespace, labels, annotations: { "pulumi.com/skipAwait": "true" } },
+      spec: {
+        selector: { matchLabels: labels },
+        updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },
+        template: { metadata: { labels }, spec: agentPod(plan) },
+      },
+    },
+    { ...opts, dependsOn: [account, role, binding, config] },
+  );
+  return [agent];
+}
+
+// Privileged and on the host's network: it is the host's network.
+function agentPod(plan: ClusterPlan): k8s.types.input.core.v1.PodSpec {
+  const image = addonImage(plan, "kube-router");
+  return {
+    serviceAccountName: "kube-router",
+    priorityClassName: "system-node-critical",
+    hostNetwork: true,
+    hostPID: true,
+    tolerations: [{ operator: "Exists" }],
+    initContainers: [
+      {
+        name: "cni-configuration",
+        image,
+        command: [
+          "/bin/sh",
+          "-c",
+          "cp /etc/kube-router/cni.conflist /etc/cni/net.d/.new && mv /etc/cni/net.d/.new /etc/cni/net.d/10-kuberouter.conflist",
+        ],
+        volumeMounts: [
+          { name: "config", mountPath: "/etc/kube-router" },
+          { name: "cni", mountPath: "/etc/cni/net.d" },
+        ],
+      },
+    ],
+    containers: [
+      {
+        name: "kube-router",
+        image,
+        args: [
+          "--run-router=true",
+          "--run-firewall=true",
+          "--run-service-proxy=false",
+          "--enable-overlay=true",
+          "--overlay-type=subnet",
+          `--service-cluster-ip-range=${plan.serviceNetwork}`,
+          "--cache-sync-timeout=2m",
+        ],
+        env: [
+          { name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } },
+          { name: "KUBE_ROUTER_CNI_CONF_FILE", value: "/etc/cni/net.d/10-kuberouter.conflist" },
+        ],
+        livenessProbe: {
+          httpGet: { path: "/healthz", port: 20244, host: "127.0.0.1" },
+          initialDelaySeconds: 10,
+          periodSeconds: 3,
+          timeoutSeconds: 3,
+          failureThreshold: 10,
+        },
+        readinessProbe: {
+          httpGet: { path: "/healthz", port: 20244, host: "127.0.0.1" },
+          periodSeconds: 3,
+          timeoutSeconds: 3,
+        },
+        resources: { requests: { cpu: "50m", memory: "64Mi" } },
+        securityContext: { privileged: true },
+        volumeMounts: [
+          { name: "modules", mountPath: "/lib/modules", readOnly: true },
+          { name: "cni", mountPath: "/etc/cni/net.d" },
+          { name: "xtables", mountPath: "/run/xtables.lock" },
+        ],
+      },
+    ],
+    volumes: [
+      { name: "config", configMap: { name: "kube-router" } },
+      { name: "modules", hostPath: { path: "/lib/modules" } },
+      { name: "cni", hostPath: { path: "/etc/cni/net.d", type: "DirectoryOrCreate" } },
+      { name: "xtables", hostPath: { path: "/run/xtables.lock", type: "FileOrCreate" } },
+    ],
+  };
+}

@@ -1,0 +1,167 @@
+#!/bin/bash
+# The host belongs to one cluster. "apply" takes it, "remove" gives it back as it was.
+# Inputs: CLUSTER_NAME CLUSTER_UID HOST_NAME VIRTUAL_IP
+
+apply() {
+  lock
+  local claim=/etc/stratiform/claim
+  if [ -f "$claim" ]; then
+    grep -qxF "cluster_uid=$CLUSTER_UID" "$claim" ||
+      fail "$HOST_NAME belongs to another cluster ($(sed -n 's/^cluster_name=//p' "$claim")); destroy that cluster first, or remove the host from it"
+  elif [ -e /etc/kubernetes/kubelet.conf ] || compgen -G "/etc/kubernetes/manifests/*" >/dev/null; then
+    fail "$HOST_NAME runs a Kubernetes node that is not ours (/etc/kubernetes); run 'kubeadm reset' on it first"
+  fi
+  install -d -m 0755 /etc/stratiform /etc/stratiform/release.d
+  [ -f "$claim" ] || remember
+  printf '%s\n' "schema=1" "cluster_name=$CLUSTER_NAME" "cluster_uid=$CLUSTER_UID" "host_name=$HOST_NAME" >"$claim.new"
+  mv -f "$claim.new" "$claim"
+}
+
+# What "remove" needs to put back.
+remember() {
+  install -d -m 0700 "$state/before"
+  dpkg-query --show --showformat='${binary:Package}\n' | sort >"$state/before/packages"
+  if [ -f /etc/containerd/config.toml ]; then cp -p /etc/containerd/config.toml "$state/before/containerd.toml"; fi
+  [ ! -d /var/lib/containerd ] || : >"$state/before/containerd-root"
+  [ ! -d /opt/cni ] || : >"$state/before/cni-bin"
+  [ ! -d /etc/cni ] || : >"$state/before/cni-etc"
+  [ ! -d /etc/containerd/certs.d ] || : >"$state/before/containerd-certs"
+  ! systemctl is-active --quiet containerd || : >"$state/before/containerd-active"
+  [ ! -d /opt/containerd ] || : >"$state/before/containerd-opt"
+  swapon --show=NAME --noheadings >"$state/before/swap" 2>/dev/null || true
+  lsmod 2>/dev/null | cut -d' ' -f1 | sort >"$state/before/modules" || true
+  # Each line is what sysctl --load reads back.
+  sysctl --pattern '^(net\.ipv4\.(ip_forward|conf\.(all|default)\.(rp_filter|forwarding|arp_ignore|arp_announce))|net\.bridge\..*|net\.netfilter\.nf_conntrack_max|fs\.inotify\..*|kernel\.panic.*|vm\.(overcommit_memory|panic_on_oom)|kernel\.keys\.root_.*)' --all \
+    >"$state/before/sysctl" 2>/dev/null || true
+}
+
+remove() {
+  lock
+  if [ ! -f /etc/stratiform/claim ]; then
+    say "nothing to release"
+    return 0
+  fi
+  grep -qxF "cluster_uid=$CLUSTER_UID" /etc/stratiform/claim || fail "$HOST_NAME belongs to another cluster; it was left alone"
+  local hook
+  for hook in /etc/stratiform/release.d/*; do
+    [ -x "$hook" ] || continue
+    say "running $hook"
+    "$hook" || fail "$HOST_NAME: $hook failed; the host was not released"
+  done
+  systemctl stop stratiform-images.service 2>/dev/null || true
+  stop_node
+  remove_networks
+  remove_files
+  restore_host
+  rm -rf /var/lib/stratiform /etc/stratiform
+  say "$HOST_NAME is released"
+}
+
+stop_node() {
+  systemctl disable --now --quiet kubelet.service 2>/dev/null || true
+  systemctl disable --now --quiet keepalived.service 2>/dev/null || true
+  if [ -n "$VIRTUAL_IP" ]; then
+    local interface
+    interface="$(ip -o addr show to "$VIRTUAL_IP/32" | awk '{print $2; exit}')"
+    [ -z "$interface" ] || ip addr del "$VIRTUAL_IP/32" dev "$interface"
+  fi
+  if command -v ctr >/dev/null && systemctl is-active --quiet containerd; then
+    local id
+    for id in $(ctr --namespace k8s.io tasks ls -q 2>/dev/null); do
+      ctr --namespace k8s.io tasks kill --signal SIGKILL "$id" >/dev/null 2>&1 || true
+    done
+    wait_for 30 "the pods to end" bash -c '! ctr --namespace k8s.io tasks ls | grep -q RUNNING' || say "some pods did not end"
+    for id in $(ctr --namespace k8s.io tasks ls -q 2>/dev/null); do ctr --namespace k8s.io tasks delete "$id" >/dev/null 2>&1 || true; done
+    for id in $(ctr --namespace k8s.io containers ls -q 2>/dev/null); do ctr --namespace k8s.io containers delete "$id" >/dev/null 2>&1 || true; done
+    for id in $(ctr --namespace k8s.io images ls -q 2>/dev/null); do ctr --namespace k8s.io images rm "$id" >/dev/null 2>&1 || true; done
+  fi
+  systemctl stop containerd 2>/dev/null || true
+  # Shims outlive containerd.
+  pkill -KILL -f '^/usr/bin/containerd-shim.* -namespace k8s.io ' || true
+  unmount_below /var/lib/kubelet /run/containerd/io.containerd.runtime.v2.task /run/containerd/io.containerd.grpc.v1.cri /run/netns /var/run/netns
+}
+
+unmount_below() {
+  local directory mount
+  for directory in "$@"; do
+    awk -v d="$directory/" 'index($2, d) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do
+      umount --lazy "$mount" || true
+    done
+  done
+}
+
+remove_networks() {
+  local netns link tool
+  for netns in /run/netns/cni-*; do ip netns delete "${netns##*/}" 2>/dev/null || rm -f "$netns"; done
+  for link in kube-bridge kube-dummy-if kube-ipvs0 $(ip -o link show type ipip 2>/dev/null | awk -F': ' '{print $2}' | cut -d@ -f1 | grep '^tun-' || true); do
+    ip link delete "$link" 2>/dev/null || true
+  done
+  ip route show proto 17 2>/dev/null | while read -r link; do
+    # shellcheck disable=SC2086
+    ip route delete $link 2>/dev/null || true
+  done
+  for tool in iptables ip6tables; do
+    command -v "$tool-save" >/dev/null || continue
+    "$tool-save" 2>/dev/null | sed -E '/KUBE-|CNI-|kube-router/d' | "$tool-restore" 2>/dev/null || true
+  done
+  local table
+  for table in "ip kube-proxy" "ip6 kube-proxy"; do
+    # shellcheck disable=SC2086
+    nft delete table $table 2>/dev/null || true
+  done
+  if command -v ipset >/dev/null; then
+    for link in $(ipset list -name 2>/dev/null | grep -E '^(inet6:)?(KUBE-|kube-router)' || true); do ipset destroy "$link" 2>/dev/null || true; done
+  fi
+  for link in $(ip rule show | sed -nE 's/^([0-9]+):.*lookup (77|kube-router)\b.*/\1/p'); do ip rule delete pref "$link" || true; done
+  ip route flush table 77 2>/dev/null || true
+  [ ! -f /etc/iproute2/rt_tables ] || sed -i '/kube-router/d' /etc/iproute2/rt_tables
+}
+
+remove_files() {
+  local name
+  for name in /etc/kubernetes /var/lib/etcd /var/lib/kubelet /var/lib/cni /var/lib/kube-router /run/kubernetes /var/log/pods /var/log/containers; do
+    # A directory on a disk of its own stays, empty.
+    if mountpoint --quiet "$name"; then find "$name" -mindepth 1 -delete; else rm -rf "$name"; fi
+  done
+  rm -f /etc/cni/net.d/10-kuberouter.conflist /etc/cni/net.d/.kubernetes-cni-keep
+  [ -f "$state/before/cni-etc" ] || rm -rf /etc/cni
+  [ -f "$state/before/cni-bin" ] || rm -rf /opt/cni
+  [ -f "$state/before/containerd-opt" ] || rm -rf /opt/containerd
+  for name in kubeadm kubelet kubectl; do
+    if [ -L "/usr/local/bin/$name" ]; then rm -f "/usr/local/bin/$name"; fi
+  done
+  rm -rf "$opt" /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d /usr/lib/systemd/system/kubelet.service.d
+  rm -f /etc/modules-load.d/stratiform.conf /etc/sysctl.d/99-stratiform.conf /etc/keepalived/keepalived.conf
+  rmdir /usr/libexec/kubernetes/kubelet-plugins/volume/exec /usr/libexec/kubernetes/kubelet-plugins/volume \
+    /usr/libexec/kubernetes/kubelet-plugins /usr/libexec/kubernetes 2>/dev/null || true
+  # Written to, not replaced: where the host is a container the file is a mount.
+  name="$(sed '/^# stratiform begin$/,/^# stratiform end$/d' /etc/hosts)"
+  printf '%s\n' "$name" >/etc/hosts
+  systemctl daemon-reload
+  systemctl reset-failed 2>/dev/null || true
+}
+
+restore_host() {
+  [ -f "$state/before/containerd-certs" ] || rm -rf /etc/containerd/certs.d
+  if [ -f "$state/before/containerd.toml" ]; then
+    cp -p "$state/before/containerd.toml" /etc/containerd/config.toml
+  else
+    rm -f /etc/containerd/config.toml
+  fi
+  [ ! -f "$state/before/sysctl" ] || sysctl --quiet --load "$state/before/sysctl" >/dev/null 2>&1 || true
+  [ ! -f /etc/fstab ] || sed -i 's/^# stratiform: //' /etc/fstab
+  while read -r device; do swapon "$device" || true; done <"$state/before/swap"
+  local added=()
+  mapfile -t added < <(dpkg-query --show --showformat='${binary:Package}\n' | sort | comm -13 "$state/before/packages" -)
+  if ((${#added[@]} > 0)); then
+    say "removing the packages that were added: ${added[*]}"
+    DEBIAN_FRONTEND=noninteractive apt-get purge --yes --quiet "${added[@]}" >/dev/null || say "some packages could not be removed: ${added[*]}"
+  fi
+  if [ -f "$state/before/containerd-active" ]; then
+    # Images and snapshots went with the namespace; what is left is containerd's own bookkeeping.
+    find /var/lib/containerd -mindepth 1 -delete 2>/dev/null || true
+    systemctl start containerd
+  elif [ ! -f "$state/before/containerd-root" ]; then
+    rm -rf /var/lib/containerd /run/containerd
+  fi
+}

@@ -1,0 +1,150 @@
+#!/bin/bash
+# Shared by all steps. The inputs (upper-case variables) stand before this file in the program of a step.
+set -Eeuo pipefail
+shopt -s nullglob
+# A command that nobody expected to fail: without this its name would be lost.
+trap 'echo "error: $HOST_NAME: a command of ${FUNCNAME[0]:-the step} failed with status $?: $BASH_COMMAND" >&2' ERR
+
+readonly state=/var/lib/stratiform/host
+readonly admin_conf=/etc/kubernetes/admin.conf
+readonly opt=/opt/stratiform
+
+say() { echo "$*"; }
+
+fail() {
+  echo "error: $*" >&2
+  exit 1
+}
+
+# One step that changes the host at a time.
+lock() {
+  exec 9>/run/stratiform/lock
+  flock 9
+}
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds, telling every 10 s that it waits.
+wait_for() {
+  local limit="$1" what="$2" start=$SECONDS told=$SECONDS
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    if ((SECONDS - start >= limit)); then return 1; fi
+    if ((SECONDS - told >= 10)); then
+      say "waiting for $what ($((SECONDS - start)) s)"
+      told=$SECONDS
+    fi
+    sleep 0.5
+  done
+}
+
+# write_file PATH MODE: standard input to PATH, atomically, only if it differs. Status 0 if it was written, else 1.
+# A record of what we wrote lets the preflight tell what somebody else changed since.
+write_file() {
+  local path="$1" mode="$2" new
+  new="$(mktemp "$(dirname "$path")/.stratiform.XXXXXX")"
+  cat >"$new"
+  chmod "$mode" "$new"
+  if cmp -s "$new" "$path"; then
+    rm -f "$new"
+    chmod "$mode" "$path"
+    record_file "$path"
+    return 1
+  fi
+  mv -f "$new" "$path"
+  record_file "$path"
+}
+
+record_file() {
+  install -d -m 0700 "$state"
+  touch "$state/files.sha256"
+  local kept
+  kept="$(grep -vF "  $1" "$state/files.sha256" || true)"
+  { [ -z "$kept" ] || echo "$kept"; sha256sum "$1"; } >"$state/files.sha256.new"
+  mv -f "$state/files.sha256.new" "$state/files.sha256"
+}
+
+# download URL SHA256 TARGET MODE: only if TARGET is not there with this digest.
+download() {
+  local url="$1" digest="${2#sha256:}" target="$3" mode="$4" new
+  if [ -f "$target" ] && echo "$digest  $target" | sha256sum --check --status; then return 0; fi
+  new="$(mktemp "$(dirname "$target")/.stratiform.XXXXXX")"
+  local trust=()
+  [ -z "$ARTIFACTS_CA" ] || trust=(--cacert "$state/artifacts-ca.crt")
+  curl --fail --silent --show-error --location --retry 3 --retry-connrefused --connect-timeout 10 --max-time 600 \
+    "${trust[@]}" --output "$new" "$url" || { rm -f "$new"; fail "$HOST_NAME: cannot download $url; check stratiform:cluster.artifacts"; }
+  local found
+  found="$(sha256sum "$new" | cut -d' ' -f1)"
+  if [ "$found" != "$digest" ]; then
+    rm -f "$new"
+    fail "$HOST_NAME: $url has the digest sha256:$found, expected sha256:$digest; the file was not used. Check the mirror, or stratiform:cluster.artifacts.digests"
+  fi
+  chmod "$mode" "$new"
+  mv -f "$new" "$target"
+}
+
+# Whether an API server answers at an address: api_ready ADDRESS [PORT]
+api_ready() {
+  curl --silent --fail --max-time 5 --noproxy '*' --cacert /etc/kubernetes/pki/ca.crt "https://$1:${2:-6443}/readyz"
+}
+
+admin() { kubectl --kubeconfig "$admin_conf" --request-timeout=30s "$@"; }
+
+kubelet_version() { kubelet --version 2>/dev/null | sed 's/^Kubernetes v//'; }
+
+# Kubeconfig of this step for joining and for cordon, drain and node removal: lives in memory, for this step only.
+write_host_kubeconfig() {
+  host_conf=/run/stratiform/host.conf
+  (umask 077 && printf '%s\n' "$HOST_KUBECONFIG" >"$host_conf")
+  trap 'rm -f "$host_conf"' EXIT
+}
+
+host_kubectl() { kubectl --kubeconfig "$host_conf" --request-timeout=30s "$@"; }
+
+drain() {
+  say "draining $HOST_NAME"
+  host_kubectl drain "$HOST_NAME" --ignore-daemonsets --delete-emptydir-data --force --request-timeout=0 --timeout=300s
+}
+
+# Labels and taints as the stack has them; those it no longer has are removed. What others set is left alone.
+converge_node() {
+  local annotation="stratiform.dev/applied" before key
+  before="$(host_kubectl get node "$HOST_NAME" -o "jsonpath={.metadata.annotations.stratiform\.dev/applied}")"
+  [ "$before" != "$NODE_LABELS|$NODE_TAINTS" ] || return 0
+  local labels=() taints=() keys
+  keys="$(tr ',' '\n' <<<"$NODE_LABELS" | cut -d= -f1)"
+  for key in $(tr ',' '\n' <<<"${before%%|*}" | cut -d= -f1); do
+    grep -qxF "$key" <<<"$keys" || labels+=("$key-")
+  done
+  [ -z "$NODE_LABELS" ] || mapfile -t -O "${#labels[@]}" labels < <(tr ',' '\n' <<<"$NODE_LABELS")
+  ((${#labels[@]} == 0)) || host_kubectl label node "$HOST_NAME" --overwrite "${labels[@]}"
+  for key in $(tr ',' '\n' <<<"${before#*|}"); do
+    grep -qxF "$key" <<<"$(tr ',' '\n' <<<"$NODE_TAINTS")" || taints+=("${key%%[=:]*}:${key##*:}-")
+  done
+  [ -z "$NODE_TAINTS" ] || mapfile -t -O "${#taints[@]}" taints < <(tr ',' '\n' <<<"$NODE_TAINTS")
+  ((${#taints[@]} == 0)) || host_kubectl taint node "$HOST_NAME" --overwrite "${taints[@]}"
+  host_kubectl annotate node "$HOST_NAME" --overwrite "$annotation=$NODE_LABELS|$NODE_TAINTS" >/dev/null
+}
+
+# The images that "prepare" began to pull in the background.
+wait_for_images() {
+  if systemctl is-active --quiet stratiform-images.service; then
+    say "waiting for the images of this host"
+    wait_for 900 "the images" bash -c '! systemctl is-active --quiet stratiform-images.service' || true
+  fi
+  pull_images
+}
+
+# Pulls what is not there. IMAGES has a line per image: "<reference> <digest or ->".
+pull_images() {
+  local have reference digest source
+  have="$(ctr --namespace k8s.io images ls -q)"
+  while read -r reference digest; do
+    [ -n "$reference" ] || continue
+    grep -qxF "$reference" <<<"$have" && continue
+    source="$reference"
+    # The tag goes, the digest decides.
+    [ "$digest" = - ] || source="${reference%:*}@$digest"
+    ctr --namespace k8s.io images pull --hosts-dir /etc/containerd/certs.d "$source" >/run/stratiform/pull.log 2>&1 ||
+      fail "$HOST_NAME: cannot pull the image $source: $(tail -n 2 /run/stratiform/pull.log); check stratiform:cluster.imageMirror"
+    [ "$source" = "$reference" ] || ctr --namespace k8s.io images tag --force "$source" "$reference" >/dev/null
+  done <<<"$IMAGES"
+}

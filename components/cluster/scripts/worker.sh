@@ -1,0 +1,44 @@
+#!/bin/bash
+# A worker: "apply" joins it to the cluster, "remove" drains it and deletes its node.
+# Inputs: HOST_NAME JOIN_CONFIG HOST_KUBECONFIG NODE_LABELS NODE_TAINTS CA_CRT IMAGES
+
+apply() {
+  lock
+  write_host_kubeconfig
+  if ! is_node; then
+    say "joining the cluster"
+    # An earlier try may have been broken off at any point.
+    if compgen -G '/etc/kubernetes/*.conf' >/dev/null || [ -e /var/lib/kubelet/config.yaml ]; then
+      kubeadm reset --force >/run/stratiform/reset.log 2>&1 || true
+    fi
+    install -d -m 0755 /etc/kubernetes
+    (umask 077 && cp "$host_conf" /run/stratiform/discovery.conf)
+    printf '%s\n' "$JOIN_CONFIG" >/run/stratiform/kubeadm.yaml
+    kubeadm join --config /run/stratiform/kubeadm.yaml --ignore-preflight-errors=DirAvailable--etc-kubernetes-manifests,ImagePull \
+      >/run/stratiform/kubeadm.log 2>&1 ||
+      fail "$HOST_NAME: kubeadm join failed: $(grep -iE 'error|fatal|unable|failed' /run/stratiform/kubeadm.log | tail -n 4 | tr '\n' ' '). To look further on $HOST_NAME: journalctl -u kubelet; cat /run/stratiform/kubeadm.log"
+    rm -f /run/stratiform/discovery.conf
+    : >"$state/initialised"
+  fi
+  wait_for_images
+  converge_node
+  say "$HOST_NAME has joined"
+}
+
+# Joined, and still known to the cluster.
+is_node() {
+  [ -f "$state/initialised" ] && [ -f /etc/kubernetes/kubelet.conf ] && host_kubectl get node "$HOST_NAME" >/dev/null
+}
+
+remove() {
+  lock
+  [ -f "$state/initialised" ] || return 0
+  write_host_kubeconfig
+  if host_kubectl get node "$HOST_NAME" >/dev/null 2>&1; then
+    drain || fail "$HOST_NAME: the node could not be drained; the host was left in the cluster"
+    systemctl stop kubelet.service
+    host_kubectl delete node "$HOST_NAME" --ignore-not-found
+  fi
+  rm -f "$state/initialised"
+  say "$HOST_NAME has left the cluster"
+}

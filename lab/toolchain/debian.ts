@@ -1,0 +1,56 @@
+import { run, runAsRoot } from "./process";
+import type { Progress } from "./reporter";
+
+/** Debian release of lab hosts and image bases: its systemd 252 takes cgroup v1 as well as v2. */
+export const debianRelease = "bookworm";
+
+/** A root file system to be made. */
+export interface RootFileSystem {
+  /** mmdebstrap's choice of a base: `minbase` has apt, `essential` only dpkg. */
+  variant: "minbase" | "essential";
+  /** Packages beside the base. */
+  packages: readonly string[];
+  /** Script run at the end with the root file system's directory as its argument. @default none */
+  script?: string;
+}
+
+/** Parts of packages that nobody reads in a container. */
+const leftOut = ["/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/lintian/*"];
+
+/** This computer's own sources of the Debian release, as lines of a sources list; empty if it has none. */
+async function ownSources(): Promise<string[]> {
+  const format = ["ORIGIN", "CODENAME", "REPO_URI", "RELEASE", "COMPONENT"].map((name) => `$(${name})`).join("|");
+  const listing = await run("apt-get", ["indextargets", "--format", format, "Created-By: Packages"]).catch(() => "");
+  return listing.split("\n").flatMap((line) => {
+    const [origin, codename, uri, release, component] = line.split("|");
+    return origin === "Debian" && codename?.split("-")[0] === debianRelease ? `deb ${uri} ${release} ${component}` : [];
+  });
+}
+
+/** This computer's proxy and checks of dates for apt: what works here works in the root file system too. */
+async function ownAptOptions(): Promise<string[]> {
+  const dump = await run("apt-config", ["dump"]);
+  const wanted = /^Acquire::(https?::Proxy|Check-Valid-Until|Check-Date) ".+";$/;
+  return dump.split("\n").filter((line) => wanted.test(line));
+}
+
+/** Makes a Debian root file system as a tar archive. */
+export async function makeRootFileSystem(system: RootFileSystem, archive: string, progress: Progress): Promise<void> {
+  const sources = await ownSources();
+  const args = [
+    `--variant=${system.variant}`,
+    "--format=tar",
+    `--include=${system.packages.join(",")}`,
+    ...(await ownAptOptions()).map((option) => `--aptopt=${option}`),
+    ...leftOut.map((path) => `--dpkgopt=path-exclude=${path}`),
+    ...(system.script === undefined ? [] : [`--customize-hook=${system.script}`]),
+    debianRelease,
+    archive,
+    ...(sources.length === 0 ? [] : ["-"]),
+  ];
+  await runAsRoot("mmdebstrap", args, {
+    input: sources.join("\n"),
+    env: { SOURCE_DATE_EPOCH: "0", LC_ALL: "C.UTF-8", TMPDIR: process.env.TMPDIR ?? "/var/tmp" },
+    onLine: progress,
+  });
+}
