@@ -29,7 +29,8 @@ module.exports = {
     },
     {
       name: "plugin-is-only-started",
-      comment: "Importing it would start a plugin server. It is what components/package.json names as main, for Pulumi.",
+      comment:
+        "Importing it would start a plugin server. It is what components/package.json names as main, for Pulumi.",
       severity: "error",
       from: { path: ".", pathNot: "^components/plugin\\.ts$" },
       to: { path: "^components/plugin\\.ts$" },

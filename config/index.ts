@@ -72,7 +72,7 @@ function secretProblems(raw: RawConfig): string[] {
   } else if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(raw.values[privateKey] ?? "")) {
     problems.push(`${privateKey}: is not a private key in OpenSSH or PEM form; set it: ${setPrivateKey}`);
   }
-  if (raw.values[passphrase] !== undefined && !raw.secretKeys.includes(passphrase)) {
+  if (raw.values[passphrase] && !raw.secretKeys.includes(passphrase)) {
     problems.push(`${passphrase}: stands there in plain text; run ${setPassphrase}`);
   }
   if (raw.secretKeys.includes(cluster)) {
@@ -101,7 +101,7 @@ function clusterArgs(raw: RawConfig, config: ClusterConfig): KubeadmClusterArgs 
     ssh: {
       ...ssh,
       privateKey: pulumi.secret(raw.values[privateKey] ?? ""),
-      ...(secretPassphrase === undefined ? {} : { privateKeyPassphrase: pulumi.secret(secretPassphrase) }),
+      ...(secretPassphrase ? { privateKeyPassphrase: pulumi.secret(secretPassphrase) } : {}),
     },
   };
 }
@@ -120,8 +120,12 @@ function inStackFile(problem: string): string {
 export function stackConfig(raw: RawConfig = rawConfig()): StackConfig {
   const problems = [...topLevelProblems(raw), ...secretProblems(raw)];
   const text = raw.values[cluster];
-  if (text === undefined) {
+  if (text === undefined || text === "{}") {
     problems.push(`${cluster}: is missing; describe the hosts there, as Pulumi.dev.yaml of the repository shows`);
+    throw configError(raw, problems);
+  }
+  if (raw.secretKeys.includes(cluster)) {
+    // Further messages could quote the secret.
     throw configError(raw, problems);
   }
   const value = parseJson(text);

@@ -4,6 +4,9 @@ import { z } from "zod";
 /** Longest distance, in edited characters, at which a known key is proposed for an unknown one. */
 const proposedDistance = 3;
 
+/** Most characters of a wrong value that a message repeats. */
+const longestQuote = 60;
+
 /** A path inside a value, as `hosts[1].address` or `labels["example.com/rack"]`. */
 export function pathText(path: readonly PropertyKey[]): string {
   return path
@@ -64,7 +67,11 @@ function kindOf(value: unknown): string {
   if (value === null) {
     return "empty";
   }
-  return Array.isArray(value) ? "a list" : isRecord(value) ? "a mapping" : `${JSON.stringify(value)}`;
+  if (Array.isArray(value)) {
+    return "a list";
+  }
+  const text = JSON.stringify(value);
+  return isRecord(value) ? "a mapping" : text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text;
 }
 
 /** What each kind of value is called in messages, and how it is written. */

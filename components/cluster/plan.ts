@@ -105,27 +105,36 @@ export function addonImage(plan: ClusterPlan, image: AddonImage): string {
   return mirror ? `${mirror.registry}/${image}:${mirror.tags?.[image] ?? tag}` : `${repository}:${tag}`;
 }
 
+/** Images of a host, a line each: "<reference> <digest or ->". */
+export interface HostImages {
+  /** Without these the control plane does not start; empty for workers, and where the host asks kubeadm for the list. */
+  controlPlane: string;
+  /** All, in the order of their pulling. */
+  all: string;
+}
+
 /**
- * Images that a host pulls beside its preparation, a line each: "<reference> <digest or ->". From upstream, where
- * kubeadm knows the tags, the host asks kubeadm itself and this list has only what kubeadm does not name.
+ * Images that a host pulls beside its preparation. From upstream, where kubeadm knows the tags, the host asks kubeadm
+ * itself, and this list has only what kubeadm does not name.
  */
-export function hostImages(plan: ClusterPlan, host: HostArgs): string {
+export function hostImages(plan: ClusterPlan, host: HostArgs): HostImages {
   const mirror = plan.args.imageMirror;
-  const addons: AddonImage[] = ["kube-router"];
   if (!mirror) {
-    return addons.map((image) => `${addonImage(plan, image)} -`).join("\n");
+    return { controlPlane: "", all: `${addonImage(plan, "kube-router")} -` };
   }
-  const version = `v${plan.kubernetesVersion}`;
-  const control = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"].map((name) => `${name}:${version}`);
+  const lines = (names: string[]): string =>
+    names.map((name) => `${mirror.registry}/${name} ${mirror.digests?.[name] ?? "-"}`).join("\n");
   const tagged = (name: string): string[] => (mirror.tags?.[name] ? [`${name}:${mirror.tags[name]}`] : []);
-  const names = [
-    ...tagged("pause"),
-    ...(host.roles.includes("control") ? [...tagged("etcd"), ...control] : []),
-    `kube-proxy:${version}`,
-    ...addons.map((image) => addonImage(plan, image).slice(mirror.registry.length + 1)),
-    ...tagged("coredns"),
-  ];
-  return names.map((name) => `${mirror.registry}/${name} ${mirror.digests?.[name] ?? "-"}`).join("\n");
+  const version = `v${plan.kubernetesVersion}`;
+  const control = host.roles.includes("control")
+    ? [
+        ...tagged("etcd"),
+        ...["kube-apiserver", "kube-controller-manager", "kube-scheduler"].map((name) => `${name}:${version}`),
+      ]
+    : [];
+  const kubeRouter = addonImage(plan, "kube-router").slice(mirror.registry.length + 1);
+  const all = [...tagged("pause"), ...control, kubeRouter, `kube-proxy:${version}`, ...tagged("coredns")];
+  return { controlPlane: lines(control), all: lines(all) };
 }
 
 /** Reference of the pause image, or empty if the host is to ask kubeadm. */

@@ -157,9 +157,11 @@ function judgeHost(
     error(`no interface of it has the address ${address}; set \`address\` to one that the other hosts can reach`),
   );
   each("interface_missing", (name) => error(`it has no interface "${name}" (\`interfaces\`); see: ip link`));
-  each("artifact_unreachable", (text) =>
-    error(`it cannot reach the release file ${text}; check stratiform:cluster.artifacts`),
-  );
+  const unreachable = report.get("artifact_unreachable") ?? [];
+  if (unreachable.length > 0) {
+    const more = unreachable.length > 1 ? ` (and ${unreachable.length - 1} more)` : "";
+    error(`it cannot reach the release file ${unreachable[0]}${more}; check stratiform:cluster.artifacts`);
+  }
   each("artifact_digest", (text) => {
     const [url, found, expected] = text.split(" ");
     error(

@@ -7,5 +7,7 @@ import { run } from "./process";
 export async function packDirectory(directory: string, file: string): Promise<void> {
   const compress = file.endsWith(".tgz") ? ["--use-compress-program=gzip -n"] : [];
   const fixed = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--format=gnu"];
-  await run("tar", ["-C", directory, ...fixed, "--mode=u+rw,go=u-w", ...compress, "-cf", file, "."], { env: { LC_ALL: "C" } });
+  await run("tar", ["-C", directory, ...fixed, "--mode=u+rw,go=u-w", ...compress, "-cf", file, "."], {
+    env: { LC_ALL: "C" },
+  });
 }

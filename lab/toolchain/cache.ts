@@ -56,12 +56,16 @@ export async function withLock<T>(name: string, work: () => Promise<T>, waiting?
   const file = join(cacheDirectory(), "locks", `${name}.lock`);
   await mkdir(dirname(file), { recursive: true });
   // The holder lives as long as its standard input stays open, that is as long as this process.
-  const holder = spawn("flock", [file, "sh", "-c", "echo locked; cat >/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
+  const holder = spawn("flock", [file, "sh", "-c", "echo locked; cat >/dev/null"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const timer = setTimeout(() => waiting?.(), 1000);
   try {
     await new Promise<void>((granted, failed) => {
       holder.stdout.once("data", () => granted());
-      holder.once("error", (error) => failed(new Error(`lock ${file}: ${error.message}; install the package util-linux`)));
+      holder.once("error", (error) =>
+        failed(new Error(`lock ${file}: ${error.message}; install the package util-linux`)),
+      );
       holder.once("exit", (code) => failed(new Error(`lock ${file}: flock ended with ${code}`)));
     });
     clearTimeout(timer);

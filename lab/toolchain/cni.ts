@@ -1,5 +1,4 @@
-import { rm } from "node:fs/promises";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { cniArchive, cniPluginsVersion, upstreamCniUrl, upstreamDigests } from "../../components/cluster/versions";
 import { packDirectory } from "./archive";

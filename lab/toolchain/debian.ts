@@ -6,8 +6,8 @@ export const debianRelease = "bookworm";
 
 /** A root file system to be made. */
 export interface RootFileSystem {
-  /** mmdebstrap's choice of a base: `minbase` has apt, `essential` only dpkg. */
-  variant: "minbase" | "essential";
+  /** mmdebstrap's choice of a base: `minbase` has apt, `essential` only dpkg, `extract` nothing but the packages, unpacked. */
+  variant: "minbase" | "essential" | "extract";
   /** Packages beside the base. */
   packages: readonly string[];
   /** Script run at the end with the root file system's directory as its argument. @default none */
@@ -15,7 +15,13 @@ export interface RootFileSystem {
 }
 
 /** Parts of packages that nobody reads in a container. */
-const leftOut = ["/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/lintian/*"];
+const leftOut = [
+  "/usr/share/man/*",
+  "/usr/share/doc/*",
+  "/usr/share/locale/*",
+  "/usr/share/info/*",
+  "/usr/share/lintian/*",
+];
 
 /** This computer's own sources of the Debian release, as lines of a sources list; empty if it has none. */
 async function ownSources(): Promise<string[]> {
@@ -43,7 +49,9 @@ export async function makeRootFileSystem(system: RootFileSystem, archive: string
     `--include=${system.packages.join(",")}`,
     ...(await ownAptOptions()).map((option) => `--aptopt=${option}`),
     ...leftOut.map((path) => `--dpkgopt=path-exclude=${path}`),
-    ...(system.script === undefined ? [] : [`--customize-hook=${system.script}`]),
+    ...(system.script === undefined
+      ? []
+      : [`--${system.variant === "extract" ? "extract" : "customize"}-hook=${system.script}`]),
     debianRelease,
     archive,
     ...(sources.length === 0 ? [] : ["-"]),

@@ -36,7 +36,11 @@ async function askOrigin(origin: string): Promise<boolean> {
   const file = join(cacheDirectory(), "unreachable", new URL(origin).host);
   const at = Number(await readFile(file, "utf8").catch(() => "0"));
   if (Date.now() - at < memory) return false;
-  const answers = await fetch(origin, { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(answerLimit) }).then(
+  const answers = await fetch(origin, {
+    method: "HEAD",
+    redirect: "manual",
+    signal: AbortSignal.timeout(answerLimit),
+  }).then(
     () => true,
     () => false,
   );
@@ -75,10 +79,16 @@ export async function downloadFile(url: string, file: string, digest: string, pr
   const part = `${file}.part`;
   try {
     if (response.body === null) throw new Error(`${url}: empty answer`);
-    await pipeline(Readable.fromWeb(response.body as import("node:stream/web").ReadableStream), count, createWriteStream(part));
+    await pipeline(
+      Readable.fromWeb(response.body as import("node:stream/web").ReadableStream),
+      count,
+      createWriteStream(part),
+    );
     const found = await digestOf(part);
     if (found !== digest) {
-      throw new Error(`${url}: digest ${found}, expected ${digest}. Something on the way changes the file, or the pin is wrong.`);
+      throw new Error(
+        `${url}: digest ${found}, expected ${digest}. Something on the way changes the file, or the pin is wrong.`,
+      );
     }
     await rename(part, file);
   } finally {

@@ -46,7 +46,9 @@ export async function goHash(build: GoBuild): Promise<string> {
 /** The version of the Go that builds a module, such as `go1.26.8`. */
 async function goVersion(directory: string): Promise<string> {
   const output = await run("go", ["env", "GOVERSION"], { cwd: directory, env: environment }).catch((error: Error) => {
-    throw new Error(`Go is needed to build ${directory}, but does not run: ${error.message}\nInstall Go from the go.dev site.`);
+    throw new Error(
+      `Go is needed to build ${directory}, but does not run: ${error.message}\nInstall Go from the go.dev site.`,
+    );
   });
   return output.trim();
 }
@@ -63,7 +65,12 @@ async function moduleFiles(directory: string): Promise<string[]> {
 export async function requiredVersion(module: string, dependency: string): Promise<string> {
   const file = join(repositoryDirectory, module, "go.mod");
   const text = existsSync(file) ? await readFile(file, "utf8") : "";
-  const found = text.split("\n").find((line) => line.replace(/^require/, "").trim().startsWith(`${dependency} v`));
+  const found = text.split("\n").find((line) =>
+    line
+      .replace(/^require/, "")
+      .trim()
+      .startsWith(`${dependency} v`),
+  );
   const version = found?.split(`${dependency} `)[1]?.split(" ")[0];
   if (version === undefined) throw new Error(`${file}: requires no ${dependency}`);
   return version;
@@ -77,29 +84,28 @@ export async function goBuild(build: GoBuild, directory: string, progress: Progr
   await enter(progress);
   try {
     const cwd = join(repositoryDirectory, build.module);
-    let done = 0;
-    let latest = "modules";
-    const show = (total?: number) => progress(`${done}${total === undefined ? "" : ` of ${total}`} packages compiled (${latest})`);
-    const listing = await run("go", ["list", "-deps", ...tagArguments(build), ...build.packages], {
-      cwd,
-      env: environment,
-      onLine: (line) => line.startsWith("go: ") && progress(line.slice(4)),
-    });
-    const total = listing.trim().split("\n").length;
-    const linking = setInterval(() => show(total), 4_000);
+    progress("looks at its modules");
+    const fetching = (line: string) => {
+      if (line.startsWith("go: ")) progress(line.slice(4));
+    };
+    const list = ["list", "-deps", ...tagArguments(build), ...build.packages];
+    const total = (await run("go", list, { cwd, env: environment, onLine: fetching })).trim().split("\n").length;
+    // -v names each package as it is compiled; those found in Go's cache are not named.
+    let compiled = 0;
+    let latest = "";
+    const show = () => progress(`${compiled} of at most ${total} packages compiled${latest}`);
+    const silence = setInterval(show, 4_000);
     try {
-      // -v names each package as it is compiled; those found in Go's cache are not named.
-      await run("go", ["build", "-v", ...flags(build), "-o", `${directory}/`, ...build.packages], {
-        cwd,
-        env: environment,
-        onLine: (line) => {
-          if (!line.startsWith("go: ")) done++;
-          latest = line;
-          show(total);
-        },
-      });
+      const onLine = (line: string) => {
+        if (line.startsWith("go: ")) return;
+        compiled++;
+        latest = `, now ${line}`;
+        show();
+      };
+      const args = ["build", "-v", ...flags(build), "-o", `${directory}/`, ...build.packages];
+      await run("go", args, { cwd, env: environment, onLine });
     } finally {
-      clearInterval(linking);
+      clearInterval(silence);
     }
   } finally {
     leave();

@@ -33,7 +33,11 @@ export async function ensureHostImage(report: Reporter): Promise<string> {
       const archive = join(cacheDirectory(), "host-image.tar");
       try {
         await mkdir(cacheDirectory(), { recursive: true });
-        await makeRootFileSystem({ variant: "minbase", packages: hostPackages, script: setupScript }, archive, progress);
+        await makeRootFileSystem(
+          { variant: "minbase", packages: hostPackages, script: setupScript },
+          archive,
+          progress,
+        );
         progress("imports the root file system");
         await podman(["import", "--quiet", "--change", 'CMD ["/sbin/init"]', archive, image]);
       } finally {

@@ -1,5 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import { chmod } from "node:fs/promises";
+import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { kubernetesPrograms, upstreamDigests, upstreamKubernetesUrl } from "../../components/cluster/versions";
 import { digestOf, hashOf, madeOnce } from "./cache";
@@ -43,15 +42,22 @@ export async function ensureKubernetes(version: string, report: Reporter): Promi
 
 async function fromUpstream(version: string, report: Reporter): Promise<string> {
   const hash = await hashOf({ values: [version, upstreamKubernetesUrl, ...kubernetesPrograms] });
-  return madeOnce(`kubernetes-${version}`, hash, `Download Kubernetes ${version}`, report, async (directory, progress) => {
-    for (const program of kubernetesPrograms) {
-      const url = `${upstreamKubernetesUrl}/v${version}/bin/linux/amd64/${program}`;
-      const digest = upstreamDigests[`v${version}/${program}`] ?? `sha256:${(await downloadText(`${url}.sha256`)).trim()}`;
-      await downloadFile(url, join(directory, program), digest, progress);
-      await chmod(join(directory, program), 0o755);
-    }
-    await writeDigests(directory);
-  });
+  return madeOnce(
+    `kubernetes-${version}`,
+    hash,
+    `Download Kubernetes ${version}`,
+    report,
+    async (directory, progress) => {
+      for (const program of kubernetesPrograms) {
+        const url = `${upstreamKubernetesUrl}/v${version}/bin/linux/amd64/${program}`;
+        const digest =
+          upstreamDigests[`v${version}/${program}`] ?? `sha256:${(await downloadText(`${url}.sha256`)).trim()}`;
+        await downloadFile(url, join(directory, program), digest, progress);
+        await chmod(join(directory, program), 0o755);
+      }
+      await writeDigests(directory);
+    },
+  );
 }
 
 /** The build of a release; its version is compiled in as upstream does. */
@@ -85,12 +91,19 @@ async function recipe(version: string): Promise<GoBuild> {
 async function built(version: string, report: Reporter): Promise<string> {
   const build = await recipe(version);
   const title = `Build Kubernetes ${version}`;
-  return madeOnce(`kubernetes-${version}`, await goHash(build), title, report, async (directory, progress: Progress) => {
-    await goBuild(build, directory, progress);
-    const says = (await run(join(directory, "kubeadm"), ["version", "-o", "short"])).trim();
-    if (says !== `v${version}`) throw new Error(`kubeadm says it is ${says}, expected v${version}: see tools/kubernetes`);
-    await writeDigests(directory);
-  });
+  return madeOnce(
+    `kubernetes-${version}`,
+    await goHash(build),
+    title,
+    report,
+    async (directory, progress: Progress) => {
+      await goBuild(build, directory, progress);
+      const says = (await run(join(directory, "kubeadm"), ["version", "-o", "short"])).trim();
+      if (says !== `v${version}`)
+        throw new Error(`kubeadm says it is ${says}, expected v${version}: see tools/kubernetes`);
+      await writeDigests(directory);
+    },
+  );
 }
 
 async function writeDigests(directory: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
+import { withLock } from "./cache";
 import { run, runAsRoot, succeeds } from "./process";
 import type { Reporter } from "./reporter";
-import { withLock } from "./cache";
 
 /** Debian packages that the lab and its toolchain need on this computer. */
 export const labPackages: readonly string[] = [
@@ -75,7 +75,9 @@ async function withoutServices(names: readonly string[], install: () => Promise<
     if (ownPolicy) await runAsRoot("rm", ["-f", policyFile]);
   }
   const files = (await run("dpkg", ["-L", ...names])).split("\n");
-  const units = files.flatMap((file) => /\/systemd\/system\/([^/@]+\.(?:service|socket|timer|path))$/.exec(file)?.[1] ?? []);
+  const units = files.flatMap(
+    (file) => /\/systemd\/system\/([^/@]+\.(?:service|socket|timer|path))$/.exec(file)?.[1] ?? [],
+  );
   if (units.length > 0 && (await succeeds("systemctl", ["--version"]))) {
     await runAsRoot("systemctl", ["--root=/", "disable", "--quiet", ...units]);
   }

@@ -22,7 +22,7 @@ process.once("exit", () => {
 /**
  * Runs a program to its end.
  * @returns its standard output
- * @throws Error with the command, how it ended and its last lines
+ * @throws Error with the command, how it ended and its last lines (of standard error, if there are any)
  */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -34,8 +34,8 @@ export function run(command: string, args: readonly string[], options: RunOption
     });
     running.add(child);
     let output = "";
-    const tail: string[] = [];
-    const keep = (line: string) => {
+    const tails: Record<"out" | "error", string[]> = { out: [], error: [] };
+    const keep = (tail: string[]) => (line: string) => {
       tail.push(line);
       if (tail.length > 20) tail.shift();
       options.onLine?.(line);
@@ -43,10 +43,13 @@ export function run(command: string, args: readonly string[], options: RunOption
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
-    const flush = [eachLine(child.stdout, keep), eachLine(child.stderr, keep)];
+    const flush = [eachLine(child.stdout, keep(tails.out)), eachLine(child.stderr, keep(tails.error))];
     const fail = (how: string) => {
+      const tail = tails.error.length > 0 ? tails.error : tails.out;
       const where = options.cwd === undefined ? "" : ` in ${options.cwd}`;
-      reject(new Error(`${[command, ...args].join(" ").slice(0, 300)}${where}: ${how}\n  ${tail.join("\n  ")}`.trimEnd()));
+      reject(
+        new Error(`${[command, ...args].join(" ").slice(0, 300)}${where}: ${how}\n  ${tail.join("\n  ")}`.trimEnd()),
+      );
     };
     child.on("error", (error) => {
       running.delete(child);

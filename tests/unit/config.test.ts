@@ -128,8 +128,10 @@ describe("stack configuration", () => {
   });
 
   it("refuses a secret where plain values are expected", () => {
-    const [problem] = refusal(raw({ hosts }, { secretKeys: ["stratiform:cluster", key] }));
+    const config = raw({ hosts: "very secret" }, { secretKeys: ["stratiform:cluster", key] });
+    const [problem, ...more] = refusal(config);
     assert.match(problem ?? "", /cluster: contains a secret.*`pulumi config set --path/);
+    assert.deepEqual(more, [], "a further message could quote the secret");
   });
 
   it("refuses a passphrase in plain text", () => {

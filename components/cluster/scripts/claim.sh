@@ -30,9 +30,12 @@ remember() {
   [ ! -d /opt/containerd ] || : >"$state/before/containerd-opt"
   swapon --show=NAME --noheadings >"$state/before/swap" 2>/dev/null || true
   lsmod 2>/dev/null | cut -d' ' -f1 | sort >"$state/before/modules" || true
-  # Each line is what sysctl --load reads back.
-  sysctl --pattern '^(net\.ipv4\.(ip_forward|conf\.(all|default)\.(rp_filter|forwarding|arp_ignore|arp_announce))|net\.bridge\..*|net\.netfilter\.nf_conntrack_max|fs\.inotify\..*|kernel\.panic.*|vm\.(overcommit_memory|panic_on_oom)|kernel\.keys\.root_.*)' --all \
-    >"$state/before/sysctl" 2>/dev/null || true
+  nft list tables 2>/dev/null | sort >"$state/before/nft-tables" || true
+  # What the steps, the kubelet and kube-proxy set. Each line is what sysctl --load reads back.
+  sysctl --ignore net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables net.ipv4.conf.all.rp_filter \
+    net.ipv4.conf.default.rp_filter net.ipv4.conf.all.route_localnet net.netfilter.nf_conntrack_max fs.inotify.max_user_instances \
+    fs.inotify.max_user_watches kernel.panic kernel.panic_on_oops vm.overcommit_memory vm.panic_on_oom kernel.keys.root_maxbytes \
+    kernel.keys.root_maxkeys net.ipv4.ip_forward >"$state/before/sysctl" 2>/dev/null || true
 }
 
 remove() {
@@ -105,9 +108,12 @@ remove_networks() {
     "$tool-save" 2>/dev/null | sed -E '/KUBE-|CNI-|kube-router/d' | "$tool-restore" 2>/dev/null || true
   done
   local table
-  for table in "ip kube-proxy" "ip6 kube-proxy"; do
+  # Tables that iptables or kube-proxy made and that are empty now, or kube-proxy's own.
+  comm -13 "$state/before/nft-tables" <(nft list tables 2>/dev/null | sort) | while read -r table; do
     # shellcheck disable=SC2086
-    nft delete table $table 2>/dev/null || true
+    case "$table" in *\ kube-proxy) ;; *) ! nft list $table | grep -qE '^\s+(jump|counter|meta|ip|tcp|udp|ct|oif|iif)' || continue ;; esac
+    # shellcheck disable=SC2086
+    nft delete $table || true
   done
   if command -v ipset >/dev/null; then
     for link in $(ipset list -name 2>/dev/null | grep -E '^(inet6:)?(KUBE-|kube-router)' || true); do ipset destroy "$link" 2>/dev/null || true; done

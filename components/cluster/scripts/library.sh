@@ -124,27 +124,52 @@ converge_node() {
   host_kubectl annotate node "$HOST_NAME" --overwrite "$annotation=$NODE_LABELS|$NODE_TAINTS" >/dev/null
 }
 
-# The images that "prepare" began to pull in the background.
+# Waits for those IMAGES that "prepare" began to pull in the background, and pulls what is still not there.
 wait_for_images() {
-  if systemctl is-active --quiet stratiform-images.service; then
+  if [ -z "$IMAGES" ]; then
+    # The host asked kubeadm for the list: it is there when all is.
+    wait_for 900 "the images" no_pull_runs || true
+    return 0
+  fi
+  if systemctl is-active --quiet stratiform-images.service && ! images_there; then
     say "waiting for the images of this host"
-    wait_for 900 "the images" bash -c '! systemctl is-active --quiet stratiform-images.service' || true
+    wait_for 900 "the images" images_there_or_pull_ended || true
   fi
   pull_images
 }
 
-# Pulls what is not there. IMAGES has a line per image: "<reference> <digest or ->".
+images_there() {
+  local have reference digest
+  have="$(ctr --namespace k8s.io images ls -q)"
+  while read -r reference digest; do
+    [ -z "$reference" ] || grep -qxF "$reference" <<<"$have" || return 1
+  done <<<"$IMAGES"
+}
+
+no_pull_runs() { ! systemctl is-active --quiet stratiform-images.service; }
+
+images_there_or_pull_ended() { images_there || no_pull_runs; }
+
+# Pulls what is not there, two at a time. IMAGES has a line per image: "<reference> <digest or ->".
 pull_images() {
-  local have reference digest source
+  local have reference digest
   have="$(ctr --namespace k8s.io images ls -q)"
   while read -r reference digest; do
     [ -n "$reference" ] || continue
     grep -qxF "$reference" <<<"$have" && continue
-    source="$reference"
-    # The tag goes, the digest decides.
-    [ "$digest" = - ] || source="${reference%:*}@$digest"
-    ctr --namespace k8s.io images pull --hosts-dir /etc/containerd/certs.d "$source" >/run/stratiform/pull.log 2>&1 ||
-      fail "$HOST_NAME: cannot pull the image $source: $(tail -n 2 /run/stratiform/pull.log); check stratiform:cluster.imageMirror"
-    [ "$source" = "$reference" ] || ctr --namespace k8s.io images tag --force "$source" "$reference" >/dev/null
+    (($(jobs -pr | wc -l) < 2)) || wait -n || exit 1
+    pull_image "$reference" "$digest" &
   done <<<"$IMAGES"
+  while [ -n "$(jobs -p)" ]; do wait -n || exit 1; done
+}
+
+pull_image() {
+  local reference="$1" digest="$2" source="$1" log
+  # The tag goes, the digest decides.
+  [ "$digest" = - ] || source="${reference%:*}@$digest"
+  log="/run/stratiform/pull-$BASHPID.log"
+  ctr --namespace k8s.io images pull --hosts-dir /etc/containerd/certs.d "$source" >"$log" 2>&1 ||
+    fail "$HOST_NAME: cannot pull the image $source: $(tail -n 2 "$log"); check stratiform:cluster.imageMirror"
+  rm -f "$log"
+  [ "$source" = "$reference" ] || ctr --namespace k8s.io images tag --force "$source" "$reference" >/dev/null
 }

@@ -187,7 +187,7 @@ start_images() {
   if [ "$UPSTREAM_IMAGES" = yes ]; then IMAGES="$IMAGES"$'\n'"$(kubeadm_images | sed 's/$/ -/')"; fi
   (umask 077 && {
     declare -p HOST_NAME IMAGES
-    declare -f say fail pull_images
+    declare -f say fail pull_images pull_image
     echo "set -euo pipefail; pull_images"
   } >/run/stratiform/images.sh)
   systemd-run --quiet --collect --unit=stratiform-images.service --setenv=PATH="$PATH" /bin/bash /run/stratiform/images.sh

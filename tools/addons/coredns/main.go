@@ -1,10 +1,8 @@
-// CoreDNS with the plugins that a cluster's Corefile uses, without the SDKs of the clouds.
+// CoreDNS with the plugins that a cluster's Corefile uses, without the SDKs of the clouds. A Corefile that names another
+// plugin gets an error that says so; their order is upstream's.
 package main
 
 import (
-	"slices"
-
-	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/coremain"
 	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/any"
@@ -35,17 +33,6 @@ import (
 	_ "github.com/coredns/coredns/plugin/whoami"
 )
 
-// left names plugins of upstream's order that are not compiled in; CoreDNS treats a directive without code as an error
-// of the program, not of the Corefile.
-var left = []string{
-	"auto", "autopath", "azure", "chaos", "clouddns", "dns64", "dnssec", "dnstap", "erratic", "etcd", "geoip", "grpc",
-	"grpc_server", "https", "https3", "k8s_external", "local", "multisocket", "nomad", "nsid", "on", "pprof",
-	"proxyproto", "quic", "route53", "secondary", "shed", "sign", "timeouts", "tls", "trace", "tsig", "view",
-}
-
 func main() {
-	dnsserver.Directives = slices.DeleteFunc(dnsserver.Directives, func(name string) bool {
-		return slices.Contains(left, name)
-	})
 	coremain.Run()
 }

@@ -176,8 +176,12 @@ func (h *host) InstallDependencies(req *pulumirpc.InstallDependenciesRequest,
 		return err
 	}
 	defer closer.Close()
-	cmd := exec.CommandContext(ctx, packageManager(opts, req.GetDirectory()), "install")
-	cmd.Dir = req.GetDirectory()
+	directory := req.GetDirectory()
+	if directory == "" {
+		directory = req.GetInfo().GetProgramDirectory()
+	}
+	cmd := exec.CommandContext(ctx, packageManager(opts, directory), "install")
+	cmd.Dir = directory
 	if code, err := runTo(cmd, stdout, stderr); err != nil || code != 0 {
 		return errors.Join(err, fmt.Errorf("%s in %s ended with exit code %d", strings.Join(cmd.Args, " "), cmd.Dir, code))
 	}
@@ -226,12 +230,15 @@ func (h *host) Link(ctx context.Context, req *pulumirpc.LinkRequest) (*pulumirpc
 	directory := req.GetInfo().GetProgramDirectory()
 	instructions := []string{"You can import the SDK in your TypeScript code with:\n"}
 	for _, dependency := range req.GetPackages() {
-		m, err := readManifest(dependency.GetPath())
-		if err != nil {
-			return nil, fmt.Errorf("the package at %s: %w", dependency.GetPath(), err)
+		path := dependency.GetPath() // relative to the program, or absolute
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(directory, path)
 		}
-		path, err := filepath.Rel(directory, dependency.GetPath())
+		m, err := readManifest(path)
 		if err != nil {
+			return nil, fmt.Errorf("the package at %s: %w", path, err)
+		}
+		if path, err = filepath.Rel(directory, path); err != nil {
 			return nil, err
 		}
 		cmd := exec.CommandContext(ctx, "npm", "pkg", "set", fmt.Sprintf("dependencies.%s=file:%s", m.Name, path))

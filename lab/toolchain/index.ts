@@ -1,0 +1,11 @@
+export { cacheDirectory, repositoryDirectory, withLock } from "./cache";
+export { type ClusterImages, ensureClusterImages, type Push } from "./cluster-images";
+export { type CniPlugins, ensureCniPlugins } from "./cni";
+export { containerRuntime, podman, podmanEnvironment } from "./containers";
+export { ensureHostImage } from "./host-image";
+export { ensureKubernetes, type KubernetesRelease } from "./kubernetes";
+export { ensurePackages, labPackages } from "./packages";
+export { checkPrerequisites } from "./prerequisites";
+export { type RunOptions, run, runAsRoot, succeeds } from "./process";
+export { ensurePulumi, type PulumiPlugin, type PulumiToolchain } from "./pulumi";
+export type { Progress, Reporter } from "./reporter";
