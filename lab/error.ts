@@ -10,5 +10,7 @@ export class UserError extends Error {
 export function describeError(error: unknown, debug = Boolean(process.env.DEBUG)): string {
   if (!(error instanceof Error)) return String(error);
   if (debug) return error.stack ?? error.message;
-  return error instanceof UserError ? error.message : `${error.message}\nDEBUG=1 shows where in the program this happened.`;
+  return error instanceof UserError
+    ? error.message
+    : `${error.message}\nDEBUG=1 shows where in the program this happened.`;
 }

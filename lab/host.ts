@@ -12,8 +12,8 @@ import { containerRuntime, podman, type Reporter, run, runAsRoot } from "./toolc
 const inotifyInstances = 1024;
 /** How long a host may take from its start to sshd, in milliseconds. */
 const bootLimit = 60_000;
-/** More open files than this are of no use to a host: podman's own default. */
-const mostOpenFiles = 1_048_576;
+/** Limits that proved enough for a host, and that a computer without CAP_SYS_RESOURCE can still give. */
+const enough = { nofile: 20_000, nproc: 16_000 };
 
 /** What a host is to be. */
 export interface HostPlan {
@@ -27,27 +27,27 @@ export interface HostPlan {
   networks: Pick<LabRecord, "network" | "provider">;
   /** File with the public key that may log in as root. */
   publicKey: string;
-  /** Hard limits of this computer: a container cannot be given more without CAP_SYS_RESOURCE. */
-  limits: HardLimits;
+  /** Limits of its processes. */
+  limits: HostLimits;
   /** podman's `--runtime`, if its default does not do. */
   runtime?: string;
 }
 
-/** Hard limits, as `ulimit -H` shows them. */
-export interface HardLimits {
+/** Limits of a host's processes. */
+export interface HostLimits {
   /** Open files. */
   nofile: number;
   /** Processes. */
   nproc: number;
 }
 
-/** Reads the hard limits from the text of `/proc/self/limits`. */
-export function hardLimits(text: string): HardLimits {
+/** What hosts get: enough, or this computer's own hard limits if those are lower. From the text of `/proc/self/limits`. */
+export function hostLimits(text: string): HostLimits {
   const find = (name: string, most: number) => {
     const hard = new RegExp(`^${name}\\s+\\S+\\s+(\\S+)`, "m").exec(text)?.[1];
     return hard === undefined || hard === "unlimited" ? most : Math.min(Number(hard), most);
   };
-  return { nofile: find("Max open files", mostOpenFiles), nproc: find("Max processes", mostOpenFiles) };
+  return { nofile: find("Max open files", enough.nofile), nproc: find("Max processes", enough.nproc) };
 }
 
 /** The machine of a plan. */
@@ -131,7 +131,10 @@ export async function ensureHost(plan: HostPlan): Promise<LabHost> {
 /** This computer's part of `HostPlan`. */
 export async function computerPlan(): Promise<Pick<HostPlan, "limits" | "runtime">> {
   const runtime = containerRuntime();
-  return { limits: hardLimits(await runAsRoot("cat", ["/proc/self/limits"])), ...(runtime === undefined ? {} : { runtime }) };
+  return {
+    limits: hostLimits(await runAsRoot("cat", ["/proc/self/limits"])),
+    ...(runtime === undefined ? {} : { runtime }),
+  };
 }
 
 /**
@@ -161,7 +164,10 @@ function greets(address: string, port: number): Promise<boolean> {
       resolve(answer);
     };
     socket.once("data", (data) => end(data.toString("latin1").startsWith("SSH-")));
-    socket.once("error", () => end(false)).once("timeout", () => end(false)).once("close", () => end(false));
+    socket
+      .once("error", () => end(false))
+      .once("timeout", () => end(false))
+      .once("close", () => end(false));
   });
 }
 
@@ -171,10 +177,15 @@ export async function hostKey(host: LabHost): Promise<string> {
   return line.split(" ").slice(0, 2).join(" ");
 }
 
-/** Makes the lab's SSH key unless it is there. */
-export async function ensureSshKey(lab: string): Promise<{ privateKey: string; publicKey: string }> {
+/** Files of the lab's SSH key. */
+export function sshKeyFiles(lab: string): { privateKey: string; publicKey: string } {
   const privateKey = join(labDirectory(lab), "ssh_key");
-  const publicKey = `${privateKey}.pub`;
+  return { privateKey, publicKey: `${privateKey}.pub` };
+}
+
+/** Makes the lab's SSH key unless it is there. */
+export async function ensureSshKey(lab: string): Promise<void> {
+  const { privateKey, publicKey } = sshKeyFiles(lab);
   const complete = await run("ssh-keygen", ["-y", "-P", "", "-f", privateKey]).catch(() => undefined);
   if (complete === undefined) {
     await run("rm", ["-f", privateKey, publicKey]);
@@ -185,7 +196,6 @@ export async function ensureSshKey(lab: string): Promise<{ privateKey: string; p
   // The bind mount shows the file as it is here, and sshd wants its owner to be root.
   if (process.getuid?.() !== 0) await runAsRoot("chown", ["0:0", publicKey]);
   await chmod(privateKey, 0o600);
-  return { privateKey, publicKey };
 }
 
 /** Writes `known_hosts` and `ssh_config`, so that `ssh -F <lab>/ssh_config dev-1` works. */

@@ -116,5 +116,14 @@ async function ensureNetwork(lab: string, network: LabNetwork, options: string[]
   );
   if (exists) return;
   const place = ["--driver", "bridge", "--subnet", network.subnet, "--gateway", network.gateway];
-  await podman(["network", "create", "--disable-dns", "--label", `${labLabel}=${lab}`, ...place, ...options, network.name]);
+  await podman([
+    "network",
+    "create",
+    "--disable-dns",
+    "--label",
+    `${labLabel}=${lab}`,
+    ...place,
+    ...options,
+    network.name,
+  ]);
 }

@@ -41,6 +41,10 @@ export interface LabRecord {
   provider: LabNetwork;
   /** The machines, by number. */
   hosts: LabHost[];
+  /** Kubernetes releases on the mirror, the stack's first one first. */
+  kubernetes: string[];
+  /** Hosts that the stack file was given. One that is missing there by now was taken out on purpose. */
+  listed?: string[];
   /** The tools in use, once they are there. */
   tools?: LabTools;
 }
@@ -55,6 +59,8 @@ export interface LabTools {
   kubectl: string;
   /** Whether stand-ins take the place of official plugins. */
   standIns: boolean;
+  /** One line for people: what is in use and from where. */
+  origin: string;
 }
 
 function recordFile(name: string): string {
@@ -93,5 +99,7 @@ export async function labNames(): Promise<string[]> {
   const directory = join(cacheDirectory(), "labs");
   if (!existsSync(directory)) return [];
   const entries = await readdir(directory, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory() && existsSync(recordFile(entry.name))).map((entry) => entry.name);
+  return entries
+    .filter((entry) => entry.isDirectory() && existsSync(recordFile(entry.name)))
+    .map((entry) => entry.name);
 }

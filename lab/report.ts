@@ -53,22 +53,36 @@ export class TerminalReporter implements Reporter {
       const where = `  … ${title} (${seconds().toFixed(0)} s)${last === "" ? "" : `: ${last}`}`;
       this.#write(colors.dim(where.length > this.#width ? `${where.slice(0, this.#width - 1)}…` : where));
     }, this.#interval);
-    const end = (done: boolean) => {
-      clearInterval(timer);
-      this.times.push({ title, seconds: seconds(), done });
-      const mark = done ? colors.green("✓") : colors.red("✗");
-      this.#write(`${mark} ${title} (${seconds().toFixed(1)} s)`);
-    };
+    let done = false;
     try {
       const result = await run((line) => {
         last = line.trim();
       });
-      end(true);
+      done = true;
       return result;
-    } catch (error) {
-      end(false);
-      throw error;
+    } finally {
+      clearInterval(timer);
+      this.#end(title, seconds(), done);
     }
+  }
+
+  /** Runs a phase that writes to the terminal itself: only its begin, end and time are reported. */
+  async foreground<T>(title: string, run: () => Promise<T>): Promise<T> {
+    const begin = performance.now();
+    let done = false;
+    this.#write(`${colors.cyan("▸")} ${title}`);
+    try {
+      const result = await run();
+      done = true;
+      return result;
+    } finally {
+      this.#end(title, (performance.now() - begin) / 1000, done);
+    }
+  }
+
+  #end(title: string, seconds: number, done: boolean): void {
+    this.times.push({ title, seconds, done });
+    this.#write(`${done ? colors.green("✓") : colors.red("✗")} ${title} (${seconds.toFixed(1)} s)`);
   }
 
   /** Table of the phases' times; phases that ran side by side add up to more than the whole. */

@@ -47,7 +47,9 @@ export function processStart(pid: number): string | undefined {
   if (!existsSync(file)) return undefined;
   try {
     // The second field is the program's name in parentheses, and may itself contain some.
-    const fields = readFileSync(file, "utf8").replace(/^.*\) /s, "").split(" ");
+    const fields = readFileSync(file, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
     return fields[0] === "Z" ? undefined : fields[19];
   } catch {
     return undefined;
@@ -145,6 +147,9 @@ export function listens(address: string, port: number): Promise<boolean> {
       socket.destroy();
       resolve(answer);
     };
-    socket.once("connect", () => end(true)).once("error", () => end(false)).once("timeout", () => end(false));
+    socket
+      .once("connect", () => end(true))
+      .once("error", () => end(false))
+      .once("timeout", () => end(false));
   });
 }

@@ -15,10 +15,10 @@ interface Level {
 /** The levels of `npm test`, cheapest first. */
 const defaultLevels = ["static", "unit", "graph", "engine", "lab"];
 
-/** All levels by name. "long" is the lab's tests in their long form. */
+/** All levels by name. "long" holds the long forms of the lab's tests, which take hours and are no part of `npm test`. */
 const levels: Record<string, Level> = {
   ...Object.fromEntries(defaultLevels.map((name) => [name, { folder: name }])),
-  long: { folder: "lab", env: { STRATIFORM_TEST_LONG: "1" } },
+  long: { folder: "long", env: { STRATIFORM_TEST_LONG: "1" } },
 };
 
 interface Outcome extends LevelResult {
@@ -26,9 +26,10 @@ interface Outcome extends LevelResult {
   seconds: number;
 }
 
-const mocha = require.resolve("mocha/bin/mocha.js");
+/** Mocha's own process: its usual command starts this one as a child, to which it would not pass on signals. */
+const mocha = path.join(path.dirname(require.resolve("mocha/package.json")), "lib/cli/cli.js");
 
-/** The process group of the level that runs, to pass on signals. */
+/** The mocha process of the level that runs, to pass on signals. */
 let current: number | undefined;
 
 function hasTests(folder: string): boolean {
@@ -40,11 +41,15 @@ function hasTests(folder: string): boolean {
 
 function runMocha(level: Level, resultFile: string): Promise<number> {
   const reporter = path.join(__dirname, "reporter.ts");
-  const child = spawn(process.execPath, [mocha, "--reporter", reporter, path.join("tests", level.folder)], {
-    cwd: path.dirname(__dirname),
-    env: { ...process.env, ...level.env, STRATIFORM_TEST_RESULT: resultFile },
-    stdio: "inherit",
-  });
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", mocha, "--reporter", reporter, path.join("tests", level.folder)],
+    {
+      cwd: path.dirname(__dirname),
+      env: { ...process.env, ...level.env, STRATIFORM_TEST_RESULT: resultFile },
+      stdio: "inherit",
+    },
+  );
   current = child.pid;
   return new Promise((resolve, reject) => {
     child.on("error", reject);

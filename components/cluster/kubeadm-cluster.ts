@@ -72,6 +72,8 @@ export class KubeadmCluster extends pulumi.ComponentResource {
       clusterIdentifier: identity.hex,
       // A deployment that was killed leaves objects that the state does not know; they have fixed names and are ours.
       upsertExistingObjects: true,
+      // What somebody else changed on our objects is put right by `up --refresh` instead of ending in a conflict.
+      enablePatchForce: true,
     };
     const inside = new k8s.Provider(`${name}-inside`, providerArgs, { parent: this, dependsOn: hosts.firstControl });
     const objects = { ...build.inCluster, provider: inside };
@@ -255,6 +257,7 @@ function joinControl(build: Build, host: HostArgs, dependsOn: pulumi.Resource[])
         PEERS: plan.controls
           .filter((other) => other !== host)
           .map((other) => other.address)
+          .sort()
           .join(" "),
         CLUSTER_CONFIG: clusterConfiguration(plan),
         INIT_CONFIG: initConfiguration(plan, host),
@@ -328,7 +331,10 @@ function allReady(build: Build, dependsOn: pulumi.Resource[]): command.remote.Co
       script: "ready",
       inputs: {
         HOST_NAME: first.name,
-        NODES: plan.args.hosts.map((host) => host.name).join(" "),
+        NODES: plan.args.hosts
+          .map((host) => host.name)
+          .sort()
+          .join(" "),
         KUBERNETES_VERSION: plan.kubernetesVersion,
       },
     },

@@ -1,4 +1,5 @@
 import type { HostArgs, KubeadmClusterArgs } from "./args";
+import { defaultPodNetwork, defaultServiceNetwork } from "./defaults";
 import {
   type AddonImage,
   addonImages,
@@ -46,8 +47,8 @@ export function planCluster(name: string, args: KubeadmClusterArgs): ClusterPlan
     kubernetesVersion: args.kubernetesVersion ?? defaultKubernetesVersion,
     endpointName: args.endpoint?.name ?? `api.${clusterName}.internal`,
     endpointAddress,
-    podNetwork: args.networks?.pods ?? "10.244.0.0/16",
-    serviceNetwork: args.networks?.services ?? "10.96.0.0/16",
+    podNetwork: args.networks?.pods ?? defaultPodNetwork,
+    serviceNetwork: args.networks?.services ?? defaultServiceNetwork,
     dnsDomain: "cluster.local",
     controls,
     workers: args.hosts.filter((host) => !host.roles.includes("control")),

@@ -109,6 +109,7 @@ function agentPod(plan: ClusterPlan): k8s.types.input.core.v1.PodSpec {
       {
         name: "kube-router",
         image,
+        command: ["kube-router"],
         args: [
           "--run-router=true",
           "--run-firewall=true",

@@ -275,11 +275,10 @@ export function preflight(
       await pulumi.log.warn(text, resource);
     }
     if (findings.errors.length > 0) {
-      throw new pulumi.ResourceError(
-        `nothing was changed:\n${findings.errors.map((text) => `  - ${text}`).join("\n")}`,
-        resource,
-        true,
-      );
+      const list = findings.errors.map((text) => `  - ${text}`).join("\n");
+      await pulumi.log.error(`the hosts are not fit, and nothing was changed:\n${list}`, resource);
+      // What follows names every resource that waited; the list has been said.
+      throw new pulumi.ResourceError("the hosts are not fit (see above)", resource, true);
     }
     return true;
   });

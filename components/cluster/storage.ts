@@ -7,7 +7,9 @@ import { addonImage, type ClusterPlan } from "./plan";
 export const storageClassName = "local-path";
 
 const namespace = "local-path-storage";
-const labels = { app: "local-path-provisioner" };
+/** The name under which the provisioner looks for its helper pod. */
+const configName = "local-path-config";
+const labels = { "k8s-app": "local-path-provisioner" };
 
 /** Where volumes lie on their host; what releases a host removes it. */
 const volumeDirectory = "/var/lib/stratiform/volumes";
@@ -24,7 +26,11 @@ export function localStorage(name: string, plan: ClusterPlan, opts: pulumi.Custo
   const metadata = { name: "local-path-provisioner", namespace };
   const account = new k8s.core.v1.ServiceAccount(`${name}-storage`, { metadata }, inSpace);
   const access = provisionerAccess(name, opts);
-  const config = new k8s.core.v1.ConfigMap(`${name}-storage`, { metadata, data: provisionerConfig(plan) }, inSpace);
+  const config = new k8s.core.v1.ConfigMap(
+    `${name}-storage`,
+    { metadata: { name: configName, namespace }, data: provisionerConfig(plan) },
+    inSpace,
+  );
   const provisioner = new k8s.apps.v1.Deployment(
     `${name}-storage`,
     {
@@ -131,6 +137,6 @@ function provisionerPod(plan: ClusterPlan): k8s.types.input.core.v1.PodSpec {
         volumeMounts: [{ name: "config", mountPath: "/etc/config/" }],
       },
     ],
-    volumes: [{ name: "config", configMap: { name: "local-path-provisioner" } }],
+    volumes: [{ name: "config", configMap: { name: configName } }],
   };
 }

@@ -4,9 +4,10 @@ set -eu
 cd "$1"
 mkdir -p bin sbin usr/bin usr/sbin etc tmp root
 chmod 1777 tmp
-for applet in $(bin/busybox --list-full); do
+for applet in $(chroot . /bin/busybox --list-full); do
   [ -e "$applet" ] || ln -s /bin/busybox "$applet"
 done
 echo 'root:x:0:0:root:/root:/bin/sh' >etc/passwd
 echo 'root:x:0:' >etc/group
-rm -rf usr/share
+echo 'hosts: files dns' >etc/nsswitch.conf
+rm -rf usr/share usr/lib/*/gconv lib/*/gconv

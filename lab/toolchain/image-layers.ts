@@ -20,11 +20,15 @@ export async function networkBase(report: Reporter): Promise<Layer> {
   );
 }
 
-/** Debian's static busybox with all its applets, and nothing else. */
+/** Debian's busybox with all its applets and its C library (a static one cannot resolve names), and nothing else. */
 export async function busyboxLayer(report: Reporter): Promise<Layer> {
-  const hash = await hashOf({ values: [debianRelease, "busybox-static"], files: [busyboxScript] });
+  const hash = await hashOf({ values: [debianRelease, "busybox", "libc6"], files: [busyboxScript] });
   return layerMadeOnce("busybox", hash, "Build the busybox image", report, (archive, progress) =>
-    makeRootFileSystem({ variant: "extract", packages: ["busybox-static"], script: busyboxScript }, archive, progress),
+    makeRootFileSystem(
+      { variant: "extract", packages: ["busybox", "libc6"], script: busyboxScript },
+      archive,
+      progress,
+    ),
   );
 }
 

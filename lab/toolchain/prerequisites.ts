@@ -23,8 +23,8 @@ export interface Computer {
   apt: boolean;
 }
 
-/** Oldest Go: the modules under tools/ ask for it. */
-const oldestGo = "1.26.0";
+/** Oldest Go that builds all modules under tools/. */
+export const oldestGo = "1.26.0";
 const oldestNode = "20.19.0";
 
 /** Everything that the lab needs and this computer lacks, each with what to do. */

@@ -83,7 +83,12 @@ describe("pulumi up on bare hosts", function () {
     });
 
     it("nodes of that version", async () => {
-      const versions = await site().kubectl("get", "nodes", "--output", "jsonpath={.items[*].status.nodeInfo.kubeletVersion}");
+      const versions = await site().kubectl(
+        "get",
+        "nodes",
+        "--output",
+        "jsonpath={.items[*].status.nodeInfo.kubeletVersion}",
+      );
       assert.deepEqual(new Set(versions.split(" ")), new Set([`v${outputs["kubernetesVersion"]}`]));
     });
   });
@@ -111,11 +116,21 @@ describe("pulumi up on bare hosts", function () {
 
     it("a pod on each worker answers through a Service, from a pod on another host", async () => {
       const seen = new Set<string>();
-      await eventually("an answer of each worker's pod", 120, async () => {
-        seen.add((await site().exec("client", "busybox wget -q -T 3 -O- http://web")).trim());
-        return seen.size === site().workers.length;
-      }, 200);
-      assert.deepEqual([...seen].sort(), site().workers.map((node) => `web-${node}`).sort());
+      await eventually(
+        "an answer of each worker's pod",
+        120,
+        async () => {
+          seen.add((await site().exec("client", "busybox wget -q -T 3 -O- http://web")).trim());
+          return seen.size === site().workers.length;
+        },
+        200,
+      );
+      assert.deepEqual(
+        [...seen].sort(),
+        site()
+          .workers.map((node) => `web-${node}`)
+          .sort(),
+      );
     });
 
     it("the cluster's DNS answers by full name, on every host", async () => {
@@ -132,7 +147,13 @@ describe("pulumi up on bare hosts", function () {
       await site().podsReady("default", "writer");
       assert.match(await site().exec("writer", "cat /data/groups"), /\b2000\b/);
       assert.equal((await site().exec("writer", "busybox stat -c %g /data/groups")).trim(), "2000");
-      const bound = await site().kubectl("get", "pvc", "kept", "--output", "jsonpath={.status.phase} {.spec.storageClassName}");
+      const bound = await site().kubectl(
+        "get",
+        "pvc",
+        "kept",
+        "--output",
+        "jsonpath={.status.phase} {.spec.storageClassName}",
+      );
       assert.equal(bound, "Bound local-path");
     });
 
@@ -148,7 +169,10 @@ describe("pulumi up on bare hosts", function () {
       const [control = ""] = site().controls;
       const kubeconfig = (await site().pulumi(["stack", "output", "kubeconfig", "--show-secrets"])).stdout;
       const key = await site().pulumi(["config", "get", "stratiform:sshPrivateKey"]);
-      const pki = await site().ssh(control, "for f in ca.key etcd/ca.key sa.key; do echo $f; cat /etc/kubernetes/pki/$f; done");
+      const pki = await site().ssh(
+        control,
+        "for f in ca.key etcd/ca.key sa.key; do echo $f; cat /etc/kubernetes/pki/$f; done",
+      );
       secrets = [
         pemSecret("SSH key", key.stdout),
         ...kubeconfigSecrets(kubeconfig),
@@ -161,7 +185,7 @@ describe("pulumi up on bare hosts", function () {
       const { directory } = site().lab;
       const found = filesWithSecrets(directory, secrets, /\/pulumi-home\//);
       // What is there to be used: readable by its owner alone.
-      const kept = new Set(["ssh", "id_ed25519", "kubeconfig"]);
+      const kept = new Set(["ssh_key", "kubeconfig"]);
       const wrong = found.filter((line) => {
         const file = line.slice(0, line.indexOf(": "));
         const name = file.slice(directory.length + 1);
@@ -183,12 +207,18 @@ describe("pulumi up on bare hosts", function () {
 
     it("out of the journals of the hosts, and leaves no program of a step behind", async () => {
       for (const host of site().hosts) {
-        const journal = await site().ssh(host, "journalctl --no-pager --output cat --lines 20000; cat /run/stratiform/*.log");
+        const journal = await site().ssh(
+          host,
+          "journalctl --no-pager --output cat --lines 20000; cat /run/stratiform/*.log",
+        );
         assert.deepEqual(
           secrets.filter(({ piece }) => journal.includes(piece)).map(({ name }) => `${host}: ${name}`),
           [],
         );
-        assert.equal(await site().ssh(host, "ls /run/stratiform | grep -E '[.](sh|conf)$' | grep -v '^images.sh$' || true"), "");
+        assert.equal(
+          await site().ssh(host, "ls /run/stratiform | grep -E '[.](sh|conf)$' | grep -v '^images.sh$' || true"),
+          "",
+        );
       }
     });
   });

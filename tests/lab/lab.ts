@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { labDown, labUp } from "../../lab/lab";
+import { TerminalReporter } from "../../lab/report";
 import { Site } from "./support/site";
 import { parseSnapshot, type Snapshot } from "./support/snapshot";
 
@@ -49,7 +50,7 @@ export async function destroyed(): Promise<Site> {
 
 before("the lab with three hosts", async function () {
   this.timeout(3_600_000);
-  current = new Site(await labUp({ name: labName, hosts: 3 }));
+  current = new Site(await labUp({ name: labName, hosts: 3 }, new TerminalReporter()));
   const file = path.join(current.lab.directory, "bare-hosts.json");
   const known = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Record<string, string>) : {};
   for (const host of current.hosts) {
@@ -67,6 +68,6 @@ before("the lab with three hosts", async function () {
 after("the lab is taken away", async function () {
   this.timeout(600_000);
   if (current && !keep) {
-    await labDown(labName);
+    await labDown(labName, new TerminalReporter());
   }
 });

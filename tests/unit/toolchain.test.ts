@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { compare } from "semver";
 import { packDirectory } from "../../lab/toolchain/archive";
 import { cacheDirectory, digestOf, hashOf, madeOnce, repositoryDirectory, withLock } from "../../lab/toolchain/cache";
-import { reachable } from "../../lab/toolchain/download";
+import { downloadFile, reachable } from "../../lab/toolchain/download";
 import { composeImage, layerMadeOnce, writeLayout } from "../../lab/toolchain/oci";
-import { type Computer, missingPrerequisites } from "../../lab/toolchain/prerequisites";
+import { type Computer, missingPrerequisites, oldestGo } from "../../lab/toolchain/prerequisites";
 import { run } from "../../lab/toolchain/process";
+import { ensurePulumi } from "../../lab/toolchain/pulumi";
 import type { Reporter } from "../../lab/toolchain/reporter";
 
 const titles: string[] = [];
@@ -21,7 +25,7 @@ const report: Reporter = {
 
 describe("toolchain", () => {
   let directory: string;
-  const before = process.env.STRATIFORM_CACHE;
+  const ownCache = process.env.STRATIFORM_CACHE;
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "stratiform-test-"));
@@ -30,8 +34,8 @@ describe("toolchain", () => {
   });
 
   afterEach(async () => {
-    if (before === undefined) delete process.env.STRATIFORM_CACHE;
-    else process.env.STRATIFORM_CACHE = before;
+    if (ownCache === undefined) delete process.env.STRATIFORM_CACHE;
+    else process.env.STRATIFORM_CACHE = ownCache;
     await rm(directory, { recursive: true });
   });
 
@@ -182,6 +186,81 @@ describe("toolchain", () => {
     });
   });
 
+  describe("download", () => {
+    const content = "release file";
+    const wrong = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+    const server = createServer((request, response) => {
+      if (request.url === "/file") response.end(content);
+      else response.writeHead(404).end();
+    });
+    let origin: string;
+
+    before(async () => {
+      await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+      origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    });
+
+    after(() => server.close());
+
+    it("is kept if its digest is the pinned one", async () => {
+      const file = join(directory, "file");
+      await writeFile(file, content);
+      const digest = await digestOf(file);
+      await rm(file);
+      assert.equal(await reachable(origin), true);
+      await downloadFile(`${origin}/file`, file, digest, () => undefined);
+      assert.equal(await readFile(file, "utf8"), content);
+    });
+
+    it("of another digest fails, says both digests and leaves no file", async () => {
+      const download = downloadFile(`${origin}/file`, join(directory, "file"), wrong, () => undefined);
+      await assert.rejects(download, new RegExp(`/file: digest sha256:[0-9a-f]{64}, expected ${wrong}`));
+      assert.deepEqual(await readdir(directory), []);
+    });
+
+    it("of a missing file fails with the address and the answer", async () => {
+      const download = downloadFile(`${origin}/none`, join(directory, "file"), wrong, () => undefined);
+      await assert.rejects(download, /\/none: HTTP 404/);
+    });
+  });
+
+  describe("Pulumi as installed", () => {
+    const path = process.env.PATH;
+    const home = process.env.PULUMI_HOME;
+
+    afterEach(() => {
+      process.env.PATH = path;
+      if (home === undefined) delete process.env.PULUMI_HOME;
+      else process.env.PULUMI_HOME = home;
+    });
+
+    it("is used with its language host and plugins, and nothing is built", async () => {
+      const programs = join(directory, "bin");
+      await mkdir(programs);
+      await writeFile(join(programs, "pulumi"), "#!/bin/sh\necho v3.900.0\n", { mode: 0o755 });
+      await writeFile(join(programs, "pulumi-language-nodejs"), "", { mode: 0o755 });
+      process.env.PATH = `${programs}:${path}`;
+      process.env.PULUMI_HOME = join(directory, "home");
+      for (const name of ["command", "kubernetes", "random", "tls"]) {
+        const { version } = JSON.parse(
+          await readFile(join(repositoryDirectory, "node_modules", "@pulumi", name, "package.json"), "utf8"),
+        );
+        const place = join(directory, "home", "plugins", `resource-${name}-v${version}`);
+        await mkdir(place, { recursive: true });
+        await writeFile(join(place, `pulumi-resource-${name}`), "");
+      }
+      const toolchain = await ensurePulumi(report);
+      assert.equal(toolchain.pulumi, join(programs, "pulumi"));
+      assert.deepEqual(toolchain.path, [programs]);
+      assert.deepEqual(
+        toolchain.plugins.map(({ name, origin }) => `${name} ${origin}`),
+        ["command installed", "kubernetes installed", "random installed", "tls installed"],
+      );
+      assert.match(toolchain.origin, /Pulumi 3\.900\.0 as installed/);
+      assert.deepEqual(titles, []);
+    });
+  });
+
   describe("server out of reach", () => {
     it("is found out within seconds and remembered for later runs", async () => {
       assert.equal(await reachable("http://127.0.0.1:9"), false);
@@ -203,6 +282,17 @@ describe("toolchain", () => {
     it("are met by a Linux computer with root, Node.js and Go", () => {
       assert.deepEqual(missingPrerequisites(good), []);
       assert.deepEqual(missingPrerequisites({ ...good, go: undefined, builds: false }), [], "Go is for building only");
+    });
+
+    it("name the newest Go that a module of this repository asks for", async () => {
+      const entries = await readdir(join(repositoryDirectory, "tools"), { recursive: true });
+      const files = entries.filter((entry) => entry.endsWith("go.mod")).map((entry) => join("tools", entry));
+      const asked: string[] = [];
+      for (const file of [...files, "lab/plugins/go.mod"]) {
+        const version = /^go (\d+\.\d+\.\d+)$/m.exec(await readFile(join(repositoryDirectory, file), "utf8"))?.[1];
+        asked.push(version ?? `${file} names no version`);
+      }
+      assert.equal(asked.sort(compare).at(-1), oldestGo);
     });
 
     it("are named all at once, each with what to install", () => {

@@ -33,9 +33,12 @@ remember() {
   nft list tables 2>/dev/null | sort >"$state/before/nft-tables" || true
   # What the steps, the kubelet and kube-proxy set. Each line is what sysctl --load reads back.
   sysctl --ignore net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables net.ipv4.conf.all.rp_filter \
-    net.ipv4.conf.default.rp_filter net.ipv4.conf.all.route_localnet net.netfilter.nf_conntrack_max fs.inotify.max_user_instances \
-    fs.inotify.max_user_watches kernel.panic kernel.panic_on_oops vm.overcommit_memory vm.panic_on_oom kernel.keys.root_maxbytes \
-    kernel.keys.root_maxkeys net.ipv4.ip_forward >"$state/before/sysctl" 2>/dev/null || true
+    net.ipv4.conf.default.rp_filter net.ipv4.conf.all.route_localnet net.ipv4.ip_forward >"$state/before/sysctl" 2>/dev/null || true
+  # The rest belongs to the machine as a whole, not to a host that is a container.
+  systemd-detect-virt --quiet --container ||
+    sysctl --ignore net.netfilter.nf_conntrack_max fs.inotify.max_user_instances fs.inotify.max_user_watches kernel.panic \
+      kernel.panic_on_oops vm.overcommit_memory vm.panic_on_oom kernel.keys.root_maxbytes kernel.keys.root_maxkeys \
+      >>"$state/before/sysctl" 2>/dev/null || true
 }
 
 remove() {

@@ -3,7 +3,7 @@
 set -Eeuo pipefail
 shopt -s nullglob
 # A command that nobody expected to fail: without this its name would be lost.
-trap 'echo "error: $HOST_NAME: a command of ${FUNCNAME[0]:-the step} failed with status $?: $BASH_COMMAND" >&2' ERR
+trap 'echo "error: $HOST_NAME: a command of ${FUNCNAME[0]:-the step} failed with status $?: $BASH_COMMAND" >&2; trap - ERR' ERR
 
 readonly state=/var/lib/stratiform/host
 readonly admin_conf=/etc/kubernetes/admin.conf
@@ -107,6 +107,8 @@ drain() {
 # Labels and taints as the stack has them; those it no longer has are removed. What others set is left alone.
 converge_node() {
   local annotation="stratiform.dev/applied" before key
+  wait_for 120 "the node to be registered" host_kubectl get node "$HOST_NAME" ||
+    fail "$HOST_NAME: the kubelet does not register the node: $(journalctl --unit kubelet --lines 3 --no-pager --output cat | cut -c1-300). To look further on $HOST_NAME: journalctl -u kubelet"
   before="$(host_kubectl get node "$HOST_NAME" -o "jsonpath={.metadata.annotations.stratiform\.dev/applied}")"
   [ "$before" != "$NODE_LABELS|$NODE_TAINTS" ] || return 0
   local labels=() taints=() keys

@@ -2,17 +2,17 @@
 # The last gate, on a control host: every node is ready and what the cluster needs of itself runs.
 # Inputs: HOST_NAME NODES
 
+readonly own_workloads="kube-system:daemonset/kube-router kube-system:daemonset/kube-proxy kube-system:deployment/coredns
+  local-path-storage:deployment/local-path-provisioner"
+
 apply() {
-  local nodes
-  read -ra nodes <<<"$NODES"
   # The steps run beside each other: a node may still be joining.
-  wait_for 300 "all nodes to be ready" all_ready || fail "not ready: $(not_ready)"
+  wait_for 300 "all nodes to be ready" all_ready_or_stuck || true
+  all_ready || fail "not ready: $(not_ready)"
   spread_dns
-  local object
-  for object in daemonset/kube-router daemonset/kube-proxy deployment/coredns; do
-    admin --namespace kube-system rollout status "$object" --timeout=180s --request-timeout=0 >/dev/null || fail "$object is not ready: $(pod_trouble)"
-  done
-  say "all ${#nodes[@]} nodes are ready"
+  wait_for 240 "the pods of the cluster itself" all_rolled_out_or_stuck || true
+  all_rolled_out || fail "the cluster's own pods are not ready: $(pod_trouble)"
+  say "all $(wc -w <<<"$NODES") nodes are ready"
 }
 
 all_ready() {
@@ -21,15 +21,42 @@ all_ready() {
   for node in $NODES; do grep -qx "$node True" <<<"$report" || return 1; done
 }
 
+all_rolled_out() {
+  local object
+  for object in $own_workloads; do
+    admin --namespace "${object%%:*}" rollout status "${object#*:}" --watch=false | grep -qE 'successfully rolled out' || return 1
+  done
+}
+
+# Waiting longer helps no pod that has been restarted three times or whose image cannot be pulled.
+stuck() {
+  admin get pods --all-namespaces --selector 'k8s-app in (kube-router, kube-proxy, kube-dns, local-path-provisioner)' -o 'jsonpath={range .items[*]}{range .status.initContainerStatuses[*]}{.restartCount} {.state.waiting.reason}{"\n"}{end}{range .status.containerStatuses[*]}{.restartCount} {.state.waiting.reason}{"\n"}{end}{end}' |
+    awk '($1 >= 3 && $2 == "CrashLoopBackOff") || $2 == "ImagePullBackOff" || $2 == "CreateContainerConfigError" { found = 1 } END { exit !found }'
+}
+
+all_ready_or_stuck() { all_ready || stuck; }
+
+all_rolled_out_or_stuck() { all_rolled_out || stuck; }
+
 not_ready() {
-  admin get nodes --no-headers | grep -v ' Ready ' || true
-  for node in $NODES; do admin get node "$node" >/dev/null 2>&1 || echo "$node is not registered"; done
+  local node
+  for node in $NODES; do
+    admin get node "$node" -o 'jsonpath={.metadata.name}: {.status.conditions[?(@.type=="Ready")].message}{"\n"}' 2>/dev/null || echo "$node is not registered"
+  done
   pod_trouble
 }
 
+# Each pod in trouble: its state, its last words, its last event.
 pod_trouble() {
-  admin --namespace kube-system get pods --no-headers -o wide | grep -v ' Running ' || true
-  admin --namespace kube-system get events --field-selector type=Warning --sort-by=.lastTimestamp --no-headers | tail -n 5 || true
+  local space pod
+  admin get pods --all-namespaces --no-headers -o wide | grep -vE ' Running +[0-9]+ ' || true
+  admin get pods --all-namespaces --no-headers | awk '$4 != "Running" && $4 != "Completed" { print $1, $2 }' | head -n 3 | while read -r space pod; do
+    echo "last log lines of $pod:"
+    admin --namespace "$space" logs "$pod" --all-containers --tail=5 2>&1 || true
+  done
+  echo "last warnings:"
+  admin get events --all-namespaces --field-selector type=Warning --sort-by=.lastTimestamp --no-headers | tail -n 5 || true
+  echo "To look further: kubectl describe pods --all-namespaces"
 }
 
 # Both DNS pods start on the first node there is; one lost host must not take the cluster's names away.

@@ -14,7 +14,9 @@ export interface Operation {
 export async function plannedChanges(site: Site): Promise<Operation[]> {
   const result = await site.pulumi(["preview", "--json"]);
   assert.equal(result.code, 0, textOf(result).slice(-3000));
-  const { steps } = JSON.parse(result.stdout.slice(result.stdout.indexOf("{"))) as { steps?: { op: string; urn: string }[] };
+  const { steps } = JSON.parse(result.stdout.slice(result.stdout.indexOf("{"))) as {
+    steps?: { op: string; urn: string }[];
+  };
   return (steps ?? [])
     .filter(({ op }) => !["same", "read", "refresh"].includes(op))
     .map(({ op, urn }) => ({ op, name: urn.slice(urn.lastIndexOf("::") + 2) }))

@@ -1,25 +1,14 @@
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
-import * as os from "node:os";
-import * as path from "node:path";
-import { parse } from "yaml";
-import type { Lab } from "../../../lab/lab";
+import { parse, stringify } from "yaml";
+import { type Lab, labUp, type Result } from "../../../lab/lab";
+import { TerminalReporter } from "../../../lab/report";
 import type { KubernetesObject } from "./objects";
 import { parseSnapshot, type Snapshot, snapshotProgram } from "./snapshot";
 import { eventually, within } from "./wait";
 
 /** Longest time of one Pulumi command, in seconds: a bound against hanging. */
 const pulumiLimit = 900;
-
-/** End of a program. */
-export interface Result {
-  /** Exit code. */
-  code: number;
-  /** Standard output. */
-  stdout: string;
-  /** Standard error. */
-  stderr: string;
-}
 
 /** A stack file, as far as tests look at it. */
 export interface StackFile {
@@ -61,10 +50,23 @@ export function textOf(result: Result): string {
 
 /** A lab with what tests do on it. */
 export class Site {
-  constructor(
-    /** The lab. */
-    readonly lab: Lab,
-  ) {}
+  /** The lab, as it is now. */
+  lab: Lab;
+
+  /** @param lab a lab that is there */
+  constructor(lab: Lab) {
+    this.lab = lab;
+  }
+
+  /** Adds a machine to the lab and to the stack file; returns its name. */
+  async addHost(): Promise<string> {
+    const known = new Set(this.lab.hosts.map(({ name }) => name));
+    const control = this.controls.length;
+    this.lab = await labUp({ name: this.lab.name, hosts: known.size + 1, control }, new TerminalReporter());
+    const added = this.lab.hosts.find(({ name }) => !known.has(name));
+    assert.ok(added && this.hosts.includes(added.name), "the lab put no new host into the stack file");
+    return added.name;
+  }
 
   /** The stack file's content. */
   get stack(): StackFile {
@@ -99,22 +101,26 @@ export class Site {
 
   /** Edits the stack file's cluster. */
   edit(change: (cluster: ClusterConfig) => void): void {
-    this.lab.editStack((stack) => change((stack as unknown as StackFile).config["stratiform:cluster"]));
+    const { stack } = this;
+    change(stack.config["stratiform:cluster"]);
+    fs.writeFileSync(this.lab.stackFile, stringify(stack));
   }
 
   /** Runs `work` with an edited stack file, and puts the file back however it ends. */
   async withStack<T>(change: (stack: StackFile) => void, work: () => Promise<T>): Promise<T> {
     const before = fs.readFileSync(this.lab.stackFile);
     try {
-      this.lab.editStack((stack) => change(stack as unknown as StackFile));
+      const { stack } = this;
+      change(stack);
+      fs.writeFileSync(this.lab.stackFile, stringify(stack));
       return await work();
     } finally {
       fs.writeFileSync(this.lab.stackFile, before);
     }
   }
 
-  /** Runs pulumi on the lab's stack. */
-  pulumi(args: string[], env: Record<string, string> = {}): Promise<Result> {
+  /** Runs pulumi on the lab's stack. An environment value of undefined removes a variable. */
+  pulumi(args: string[], env: Record<string, string | undefined> = {}): Promise<Result> {
     return within(`pulumi ${args.join(" ")}`, pulumiLimit, this.lab.pulumi(args, { env }));
   }
 
@@ -131,10 +137,8 @@ export class Site {
   }
 
   /** Runs kubectl and returns what it printed. */
-  async kubectl(...args: string[]): Promise<string> {
-    const result = await within(`kubectl ${args.join(" ")}`, 180, this.lab.kubectl(...args));
-    assert.equal(result.code, 0, `kubectl ${args.join(" ")}: ${textOf(result).trim()}`);
-    return result.stdout;
+  kubectl(...args: string[]): Promise<string> {
+    return this.#kubectl(args);
   }
 
   /** A command in a pod; what it printed. */
@@ -144,13 +148,8 @@ export class Site {
 
   /** Makes or changes objects. */
   async apply(...objects: KubernetesObject[]): Promise<void> {
-    const file = path.join(os.tmpdir(), `stratiform-test-${process.pid}-${Date.now()}.json`);
-    fs.writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
-    try {
-      await this.kubectl("apply", "--filename", file);
-    } finally {
-      fs.rmSync(file);
-    }
+    const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
+    await this.#kubectl(["apply", "--filename", "-"], list);
   }
 
   /** Waits until pods are ready. */
@@ -184,16 +183,20 @@ export class Site {
     });
   }
 
-  /** A shell command on a host, as root; what it printed. */
-  async ssh(host: string, command: string, limit = 120): Promise<string> {
-    const result = await within(`${command.slice(0, 80)} on ${host}`, limit, this.lab.ssh(host, command));
-    assert.equal(result.code, 0, `${host}: ${command.slice(0, 200)}: ${textOf(result).trim()}`);
+  /** A shell program on a host, as root; what it printed. */
+  async ssh(host: string, program: string, limit = 120): Promise<string> {
+    const result = await within(
+      `${program.slice(0, 80)} on ${host}`,
+      limit,
+      this.lab.ssh(host, "exec bash -s", { input: program }),
+    );
+    assert.equal(result.code, 0, `${host}: ${program.slice(0, 200)}: ${textOf(result).trim()}`);
     return result.stdout;
   }
 
   /** The text of a snapshot of a host that belongs to no cluster; undefined of any other. */
   async bareText(host: string): Promise<string | undefined> {
-    const text = await this.ssh(host, `[ -e /etc/stratiform/claim ] && exit\n${snapshotProgram}`, 180);
+    const text = await this.ssh(host, `[ ! -e /etc/stratiform/claim ] || exit 0\n${snapshotProgram}`, 180);
     return text === "" ? undefined : text;
   }
 
@@ -207,5 +210,12 @@ export class Site {
     return new Map(
       await Promise.all(hosts.map(async (host): Promise<[string, Snapshot]> => [host, await this.snapshot(host)])),
     );
+  }
+
+  async #kubectl(args: string[], input?: string): Promise<string> {
+    const work = this.lab.kubectl(args, input === undefined ? {} : { input });
+    const result = await within(`kubectl ${args.join(" ")}`, 180, work);
+    assert.equal(result.code, 0, `kubectl ${args.join(" ")}: ${textOf(result).trim()}`);
+    return result.stdout;
   }
 }

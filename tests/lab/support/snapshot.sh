@@ -34,7 +34,7 @@ find /var/lib/containerd -path '*/blobs/sha256/*' 2>/dev/null | sort
 
 part run
 find /run -maxdepth 2 \( -path /run/systemd -o -path '/run/user' -o -path '/run/log' -o -path '/run/udev' -o -path '/run/lock' \
-  -o -path '/run/sshd*' -o -name 'utmp' -o -path '/run/credentials' -o -path '/run/dbus' -o -path '/run/motd*' -o -path '/run/initctl' \) -prune \
+  -o -path '/run/sshd*' -o -name 'utmp' -o -path '/run/credentials' -o -path '/run/dbus' -o -path /run/sudo -o -path '/run/motd*' -o -path '/run/initctl' \) -prune \
   -o -mindepth 1 -printf '%y %p\n' | sort
 
 part iptables

@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// skipAwait switches waiting off: "true" for all operations, "ready" for all but deletion.
+// skipAwait switches waiting off: "true" also for the deletion of some kinds, see skipDelete; "ready" not.
 const skipAwait = "pulumi.com/skipAwait"
 
 // pace are the intervals of waiting; tests shorten them.
@@ -64,7 +64,7 @@ func (p *Plugin) await(ctx context.Context, conn *connection, urn resource.URN, 
 	changed := watch(ctx, client, wanted.GetName(), p.pace.poll)
 	defer func() { p.log.Status(context.WithoutCancel(ctx), urn, "") }()
 	watcher := &diagnosis{conn: conn, stuck: p.pace.stuck, seen: map[string]sighting{}}
-	var told time.Time
+	told, said := time.Now(), ""
 	for {
 		now := rule(ctx, conn, live)
 		if now.ready {
@@ -74,9 +74,9 @@ func (p *Plugin) await(ctx context.Context, conn *connection, urn resource.URN, 
 		if ctx.Err() == nil && (now.failed || problem.fatal) {
 			return live, watcher.failure(ctx, live, now, problem, "is not ready")
 		}
-		if ctx.Err() == nil && time.Since(told) >= p.pace.status {
-			p.log.Status(ctx, urn, watcher.line(now, problem))
-			told = time.Now()
+		if line := watcher.line(now, problem); ctx.Err() == nil && line != said && time.Since(told) >= p.pace.status {
+			p.log.Status(ctx, urn, line)
+			told, said = time.Now(), line
 		}
 		select {
 		case <-ctx.Done():

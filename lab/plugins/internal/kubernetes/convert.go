@@ -165,8 +165,15 @@ func planned(state resource.PropertyMap, manager string) resource.PropertyMap {
 		}
 		state["metadata"] = resource.NewProperty(copied)
 	}
-	if state["kind"].IsString() && state["kind"].StringValue() == "Secret" {
+	switch spec := state["spec"]; get(state, "kind") {
+	case "Secret":
 		markSecret(state)
+	case "Service":
+		if spec.IsObject() && !spec.ObjectValue().HasValue("clusterIP") {
+			copied := spec.ObjectValue().Copy()
+			copied["clusterIP"], copied["clusterIPs"] = unknown, unknown
+			state["spec"] = resource.NewProperty(copied)
+		}
 	}
 	state[managerKey] = resource.NewProperty(manager)
 	return state

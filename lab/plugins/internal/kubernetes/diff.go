@@ -42,7 +42,6 @@ func (p *Plugin) Diff(ctx context.Context, req plugin.DiffRequest) (plugin.DiffR
 
 	detailed := plugin.NewDetailedDiffFromObjectDiff(olds.Diff(news), true)
 	result := plugin.DiffResult{Changes: plugin.DiffNone, DetailedDiff: detailed}
-	seen := map[resource.PropertyKey]bool{}
 	replaced := false
 	for text, change := range detailed {
 		path, err := resource.ParsePropertyPath(text)
@@ -53,10 +52,6 @@ func (p *Plugin) Diff(ctx context.Context, req plugin.DiffRequest) (plugin.DiffR
 			change.Kind = change.Kind.AsReplace()
 			detailed[text] = change
 			replaced = true
-		}
-		if key, ok := path[0].(string); ok && !seen[resource.PropertyKey(key)] {
-			seen[resource.PropertyKey(key)] = true
-			result.ChangedKeys = append(result.ChangedKeys, resource.PropertyKey(key))
 		}
 		result.Changes = plugin.DiffSome
 	}

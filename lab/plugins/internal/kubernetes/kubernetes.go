@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -47,8 +48,26 @@ func Serve(version string) error {
 	defer stop()
 	return sdk.MainContext(ctx, "pulumi-resource-kubernetes",
 		func(host *sdk.HostClient) (pulumirpc.ResourceProviderServer, error) {
-			return plugin.NewProviderServer(New(hostLogger{host}).provider(ctx, version)), nil
+			return &server{plugin.NewProviderServer(New(hostLogger{host}).provider(ctx, version))}, nil
 		})
+}
+
+// server adds to the SDK's translation the top-level keys of a diff, which the progress display shows: "[diff: ~spec]".
+type server struct {
+	pulumirpc.ResourceProviderServer
+}
+
+func (s *server) Diff(ctx context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+	resp, err := s.ResourceProviderServer.Diff(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range resp.Diffs {
+		if key, _, nested := strings.Cut(path, "."); nested && !slices.Contains(resp.Diffs, key) {
+			resp.Diffs = append(resp.Diffs, key)
+		}
+	}
+	return resp, nil
 }
 
 // provider is the engine's view: what all stand-ins have in common, and the calls that only this one answers.

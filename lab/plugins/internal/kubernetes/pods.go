@@ -19,6 +19,9 @@ import (
 // How much a failure quotes: lines of a container's log, warning events, pods.
 const logLines, eventLines, podLines = 10, 5, 3
 
+// lineLength is about what the progress display has room for, in characters.
+const lineLength = 200
+
 // maxRestarts of a container that is not running make a crash loop.
 const maxRestarts = 3
 
@@ -126,7 +129,11 @@ func (d *diagnosis) line(now verdict, found problem) string {
 	if found.text == "" {
 		return "waiting: " + now.message
 	}
-	return fmt.Sprintf("waiting: %s; %s: %s", now.message, found.place(), found.text)
+	line := []rune(fmt.Sprintf("waiting: %s; %s: %s", now.message, found.place(), found.text))
+	if len(line) > lineLength {
+		line = append(line[:lineLength], '…')
+	}
+	return string(line)
 }
 
 func (p problem) place() string {
@@ -152,7 +159,7 @@ func (d *diagnosis) failure(ctx context.Context, obj *unstructured.Unstructured,
 	if found.pod != nil {
 		fmt.Fprintf(text, "\n  %s: %s", found.place(), cmp.Or(found.text, "phase "+string(found.pod.Status.Phase)))
 		for _, c := range found.pod.Status.Conditions {
-			if c.Status != corev1.ConditionTrue && c.Type != corev1.ContainersReady {
+			if c.Status != corev1.ConditionTrue && c.Type != corev1.ContainersReady && !repeats(found, c.Message) {
 				fmt.Fprintf(text, "\n  condition %s=%s %s %s", c.Type, c.Status, c.Reason, c.Message)
 			}
 		}
@@ -170,11 +177,16 @@ func (d *diagnosis) failure(ctx context.Context, obj *unstructured.Unstructured,
 			fmt.Fprintf(text, "\n  also not ready: pod %s on %s", pod.Name, cmp.Or(pod.Spec.NodeName, "no node"))
 		}
 	}
-	for _, event := range d.warnings(ctx, obj.GetNamespace(), uids) {
+	for _, event := range d.warnings(ctx, obj.GetNamespace(), uids, found) {
 		fmt.Fprintf(text, "\n  event %s", event)
 	}
 	fmt.Fprintf(text, "\n  to look further: %s", look)
 	return errors.New(text.String())
+}
+
+// repeats tells whether a message says only what the problem says already.
+func repeats(found problem, message string) bool {
+	return message != "" && strings.Contains(found.text, strings.TrimSpace(message))
 }
 
 func previousFlag(p problem) string {
@@ -201,7 +213,8 @@ func firstUnready(pods []*corev1.Pod) *corev1.Pod {
 func (d *diagnosis) lastLines(ctx context.Context, p problem, container string) []string {
 	for _, previous := range []bool{p.restarted, false} {
 		text, err := d.conn.logs(ctx, p.pod.Namespace, p.pod.Name, container, previous)
-		if text = strings.TrimSpace(text); err == nil && text != "" {
+		// the kubelet's own words for a container that is gone already
+		if text = strings.TrimSpace(text); err == nil && text != "" && !strings.HasPrefix(text, "unable to retrieve container logs") {
 			lines := strings.Split(text, "\n")
 			return lines[max(0, len(lines)-logLines):]
 		}
@@ -210,7 +223,7 @@ func (d *diagnosis) lastLines(ctx context.Context, p problem, container string) 
 }
 
 // warnings are the latest warning events about some objects, oldest first, each message once.
-func (d *diagnosis) warnings(ctx context.Context, namespace string, about []types.UID) []string {
+func (d *diagnosis) warnings(ctx context.Context, namespace string, about []types.UID, found problem) []string {
 	events, err := d.conn.list(ctx, "v1/events", namespace, metav1.ListOptions{FieldSelector: "type=Warning"})
 	if err != nil {
 		return nil
@@ -220,7 +233,7 @@ func (d *diagnosis) warnings(ctx context.Context, namespace string, about []type
 	for _, item := range slices.Backward(events) {
 		event := corev1.Event{}
 		if runtime.DefaultUnstructuredConverter.FromUnstructured(item.Object, &event) != nil ||
-			!slices.Contains(about, event.InvolvedObject.UID) {
+			!slices.Contains(about, event.InvolvedObject.UID) || repeats(found, event.Message) {
 			continue
 		}
 		line := fmt.Sprintf("%s (%s %s): %s", event.Reason, event.InvolvedObject.Kind, event.InvolvedObject.Name, strings.TrimSpace(event.Message))

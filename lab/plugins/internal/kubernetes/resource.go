@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,14 +126,15 @@ func (p *Plugin) previewCreate(ctx context.Context, conn *connection, connErr er
 	live, err := p.apply(ctx, client, obj, manager, true, true)
 	switch {
 	case err == nil:
+		_, chosen, _ := unstructured.NestedString(obj.Object, "spec", "clusterIP")
+		if obj.GetKind() == "Service" && !chosen { // the next one will be another
+			unstructured.RemoveNestedField(live.Object, "spec", "clusterIP")
+			unstructured.RemoveNestedField(live.Object, "spec", "clusterIPs")
+		}
 		if state, err = toState(live, manager); err != nil {
 			return nil, err
 		}
-		state = planned(state, manager)
-		if spec := state["spec"]; spec.IsObject() && obj.GetKind() == "Service" && get(inputs, "spec", "clusterIP") == "" {
-			spec.ObjectValue()["clusterIP"], spec.ObjectValue()["clusterIPs"] = unknown, unknown
-		}
-		return state, nil
+		return planned(state, manager), nil
 	case wrongInItself(err):
 		return nil, fmt.Errorf("%s is not valid: %w", describe(obj), err)
 	}
@@ -140,7 +142,8 @@ func (p *Plugin) previewCreate(ctx context.Context, conn *connection, connErr er
 }
 
 func wrongInItself(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) && !strings.Contains(err.Error(), "dry run")
+	return apierrors.IsInvalid(err) || strings.Contains(err.Error(), "field not declared in schema") ||
+		apierrors.IsBadRequest(err) && !strings.Contains(err.Error(), "dry run")
 }
 
 // makeWay sees to an object that exists already: it is adopted if the provider may, or waited for if it is going away.
@@ -194,72 +197,6 @@ func explainConflict(err error) error {
 		`or the annotation pulumi.com/patchForce: "true"`, err)
 }
 
-// Read answers with the live object and with inputs that describe it: see observed.
-func (p *Plugin) Read(ctx context.Context, req plugin.ReadRequest) (plugin.ReadResponse, error) {
-	known := req.Inputs
-	if len(known) == 0 {
-		known = resource.PropertyMap{}
-	}
-	conn, live, err := p.live(ctx, req.URN, req.ID, known)
-	unchanged := plugin.ReadResult{ID: req.ID, Inputs: req.Inputs, Outputs: req.State}
-	switch {
-	case isUnreachable(err) && p.settings.deleteUnreachable:
-		return plugin.ReadResponse{}, nil
-	case isUnreachable(err) && p.settings.skipUpdateUnreachable:
-		return plugin.ReadResponse{ReadResult: unchanged}, nil
-	case err != nil && isMissing(err):
-		return plugin.ReadResponse{}, nil
-	case err != nil:
-		return plugin.ReadResponse{}, fmt.Errorf("cannot read %s: %w", req.ID, err)
-	}
-	manager := get(req.State, managerKey)
-	if manager == "" {
-		manager = fieldManager(req.URN, known)
-	}
-	state, err := toState(live, manager)
-	if err != nil {
-		return plugin.ReadResponse{}, err
-	}
-	inputs, err := liveInputs(req.Inputs, live, req.State)
-	if err != nil {
-		return plugin.ReadResponse{}, err
-	}
-	if isSecret(live) {
-		markSecret(inputs)
-	}
-	if len(req.Inputs) > 0 {
-		wanted := &unstructured.Unstructured{Object: tree{"metadata": live.Object["metadata"]}}
-		if err := p.healthy(ctx, conn, wanted, live); err != nil {
-			return plugin.ReadResponse{}, initFailed(idOf(live), state, inputs, err)
-		}
-	}
-	return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: idOf(live), Inputs: inputs, Outputs: state}}, nil
-}
-
-// liveInputs are the inputs that describe the live object.
-func liveInputs(inputs resource.PropertyMap, live *unstructured.Unstructured, state resource.PropertyMap) (resource.PropertyMap, error) {
-	plain, err := fromTree(live.Object)
-	if err != nil {
-		return nil, err
-	}
-	now, err := toTree(plain)
-	if err != nil {
-		return nil, err
-	}
-	if len(inputs) == 0 {
-		return fromTree(imported(now))
-	}
-	wanted, err := toTree(inputs)
-	if err != nil {
-		return nil, err
-	}
-	before, err := toTree(state)
-	if err != nil {
-		return nil, err
-	}
-	return fromTree(observedMap(wanted, readable(now, wanted), readable(before, wanted)))
-}
-
 // Update applies changed inputs and waits until the object is ready.
 func (p *Plugin) Update(ctx context.Context, req plugin.UpdateRequest) (plugin.UpdateResponse, error) {
 	inputs := withKind(req.Type, cleaned(req.NewInputs))
@@ -308,6 +245,9 @@ func (p *Plugin) Update(ctx context.Context, req plugin.UpdateRequest) (plugin.U
 	return plugin.UpdateResponse{Properties: state}, nil
 }
 
+// skipDelete are the kinds whose deletion is not waited for either, if they skip waiting: as with the official plugin.
+var skipDelete = []string{"Namespace", "Pod", "DaemonSet", "Deployment", "StatefulSet", "Job"}
+
 // Delete removes the object, with its dependents first, and waits until it is gone.
 func (p *Plugin) Delete(ctx context.Context, req plugin.DeleteRequest) (plugin.DeleteResponse, error) {
 	known := req.Inputs
@@ -349,35 +289,11 @@ func (p *Plugin) Delete(ctx context.Context, req plugin.DeleteRequest) (plugin.D
 		return plugin.DeleteResponse{}, nil
 	case err != nil:
 		return plugin.DeleteResponse{}, fmt.Errorf("cannot delete %s: %w", describe(live), err)
-	case get(known, "metadata", "annotations", skipAwait) == "true":
+	case get(known, "metadata", "annotations", skipAwait) == "true" && slices.Contains(skipDelete, live.GetKind()):
 		return plugin.DeleteResponse{}, nil
 	}
 	timeout := timeoutOf(req.Timeout, &unstructured.Unstructured{Object: tree{"metadata": tree{"annotations": annotationsOf(known)}}})
 	return plugin.DeleteResponse{}, p.awaitGone(ctx, req.URN, client, live, timeout)
-}
-
-// live finds the object of a resource in the cluster.
-func (p *Plugin) live(ctx context.Context, urn resource.URN, id resource.ID, known resource.PropertyMap) (*connection, *unstructured.Unstructured, error) {
-	conn, err := p.cluster.connect(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	obj := &unstructured.Unstructured{Object: tree{}}
-	kind := withKind(urn.Type(), resource.PropertyMap{"apiVersion": known["apiVersion"], "kind": known["kind"]})
-	obj.SetAPIVersion(get(kind, "apiVersion"))
-	obj.SetKind(get(kind, "kind"))
-	namespace, name, ok := strings.Cut(string(id), "/")
-	if !ok {
-		namespace, name = "", string(id)
-	}
-	obj.SetNamespace(namespace)
-	obj.SetName(name)
-	client, err := conn.resource(obj)
-	if err != nil {
-		return conn, nil, err
-	}
-	live, err := client.Get(ctx, name, metav1.GetOptions{})
-	return conn, live, err
 }
 
 func annotationsOf(m resource.PropertyMap) tree {

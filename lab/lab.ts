@@ -1,0 +1,191 @@
+import { join } from "node:path";
+import type { HostArgs } from "../components/cluster/args";
+import { defaultKubernetesVersion } from "../components/cluster/versions";
+import { ensureCertificates, type LabCertificates } from "./certificates";
+import { UserError } from "./error";
+import { Lab } from "./handle";
+import {
+  computerPlan,
+  ensureHosts,
+  ensureSshKey,
+  type HostPlan,
+  plannedHost,
+  sshKeyFiles,
+  writeSshConfig,
+} from "./host";
+import { ensureMirror } from "./mirror";
+import { checkLabName, hostRoles, mostHosts } from "./names";
+import { ensureNetworks } from "./network";
+import { prepareStack, stackFileOf } from "./pulumi";
+import { type LabHost, type LabRecord, readRecord, writeRecord } from "./record";
+import { ensureRegistry } from "./registry";
+import { writeStackFile } from "./stack-file";
+import {
+  type CniPlugins,
+  checkPrerequisites,
+  ensureClusterImages,
+  ensureCniPlugins,
+  ensureHostImage,
+  ensureKubernetes,
+  ensurePackages,
+  ensurePulumi,
+  type KubernetesRelease,
+  labPackages,
+  type Reporter,
+  repositoryDirectory,
+  withLock,
+} from "./toolchain/index";
+import { prepareTools } from "./tools";
+
+export { labDown } from "./down";
+export type { Result } from "./execute";
+export { Lab, type LabCommandOptions } from "./handle";
+export type { LabHost, LabRecord } from "./record";
+export type { StackCluster } from "./stack-file";
+
+/** What lab is wanted. */
+export interface LabOptions {
+  /** Name: of the lab and its cluster; begins the hosts' names. @default "dev" */
+  name?: string;
+  /** How many hosts. A lab that has more keeps them. @default as many as it has, else 3 */
+  hosts?: number;
+  /** How many of the hosts, the first ones, are control hosts. Decides the roles of hosts that are added. @default 1 */
+  control?: number;
+  /** Name of the stack. @default as it is, else "dev" */
+  stack?: string;
+  /** Kubernetes releases that mirror and registry offer; a new stack gets the first. @default those it has, else the default one */
+  kubernetes?: string[];
+  /** Only machines, networks and keys: no tools, registry, mirror, stack file. @default false */
+  bare?: boolean;
+}
+
+type Wish = Required<Omit<LabOptions, "hosts">> & { hosts: number };
+
+/** Puts options, what a lab is already, and defaults together. @throws UserError if they do not fit */
+export function completeOptions(options: LabOptions, record: LabRecord | undefined): Wish {
+  const name = checkLabName(options.name ?? "dev");
+  const stack = options.stack ?? record?.stack ?? "dev";
+  if (record !== undefined && record.stack !== stack) {
+    throw new UserError(
+      `lab ${name} has the stack ${record.stack}: take it down first, or make another lab with --name`,
+    );
+  }
+  const hosts = Math.max(options.hosts ?? (record?.hosts.length || 3), record?.hosts.length ?? 0);
+  const control = options.control ?? 1;
+  const whole = Number.isInteger(hosts) && Number.isInteger(control);
+  if (!whole || hosts < 1 || hosts > mostHosts || control < 1 || control > hosts) {
+    throw new UserError(
+      `lab ${name}: ${hosts} hosts, ${control} of them control hosts, cannot be: 1 to ${mostHosts} hosts (--hosts), ` +
+        "at least one of them a control host (--control)",
+    );
+  }
+  const known = record?.kubernetes ?? [];
+  const versions = options.kubernetes ?? (known.length > 0 ? known : [defaultKubernetesVersion]);
+  const kubernetes = [...new Set([...versions, ...known])];
+  return { name, hosts, control, stack, kubernetes, bare: options.bare ?? false };
+}
+
+/**
+ * Brings a lab up: tools, networks, hosts, registry, mirror, stack file. What is there already is left as it is, so a lab
+ * is repaired or given further hosts by the same call.
+ * @throws UserError with a remedy, if something on this computer is missing or in the way
+ */
+export async function labUp(options: LabOptions, report: Reporter): Promise<Lab> {
+  const name = checkLabName(options.name ?? "dev");
+  completeOptions(options, await readRecord(name));
+  await report.phase("Check this computer", async () => {
+    await checkPrerequisites().catch((error: Error) => {
+      throw new UserError(error.message);
+    });
+  });
+  await ensurePackages(labPackages, report);
+  return withLock(`lab-${name}`, async () => up(completeOptions(options, await readRecord(name)), report));
+}
+
+async function up(wish: Wish, report: Reporter): Promise<Lab> {
+  if (wish.bare) return new Lab((await machines(wish, report)).record);
+  const [machine, toolchain, releases, cni] = await Promise.all([
+    machines(wish, report).then(async ({ record, keys }) => {
+      const certificates = await ensureCertificates(record.name, record.network.gateway);
+      const registry = await ensureRegistry(record.name, record.network.gateway, certificates);
+      return { record, keys, certificates, registry };
+    }),
+    ensurePulumi(report),
+    Promise.all(wish.kubernetes.map((version) => ensureKubernetes(version, report))),
+    ensureCniPlugins(report),
+  ]);
+  const { keys, certificates, registry } = machine;
+  const record: LabRecord = { ...machine.record, tools: await prepareTools(wish.name, toolchain, releases) };
+  await writeRecord(record);
+  await writeStack({ record, wish, keys, certificates, registry, releases, cni }, report);
+  record.listed = record.hosts.map((host) => host.name);
+  await writeRecord(record);
+  await report.phase("Prepare the stack", () => prepareStack(record));
+  return new Lab(record);
+}
+
+async function machines(wish: Wish, report: Reporter): Promise<{ record: LabRecord; keys: Map<string, string> }> {
+  const { name, stack, kubernetes } = wish;
+  const image = await ensureHostImage(report);
+  const before = await readRecord(name);
+  const networks = await ensureNetworks(name, before);
+  const computer = await computerPlan();
+  const plans = Array.from({ length: wish.hosts }, (_, index): HostPlan => {
+    return { lab: name, number: index + 1, image, networks, publicKey: sshKeyFiles(name).publicKey, ...computer };
+  });
+  const hosts = plans.map(plannedHost);
+  const record: LabRecord = {
+    name,
+    stack,
+    kubernetes,
+    hosts,
+    ...networks,
+    ...(before?.tools && { tools: before.tools }),
+  };
+  // From here on "down" and "status" know the lab.
+  await writeRecord(record);
+  await ensureSshKey(name);
+  const started = await ensureHosts(plans, report);
+  await writeSshConfig(name, started);
+  return { record, keys: new Map(started.map(({ host, key }) => [host.name, key])) };
+}
+
+interface StackParts {
+  record: LabRecord;
+  wish: Wish;
+  keys: Map<string, string>;
+  certificates: LabCertificates;
+  registry: string;
+  releases: KubernetesRelease[];
+  cni: CniPlugins;
+}
+
+async function writeStack(parts: StackParts, report: Reporter): Promise<void> {
+  const { record, wish, keys, certificates, registry, releases, cni } = parts;
+  const mirror = await ensureMirror(record.name, record.network.gateway, certificates, releases, cni);
+  const images = await ensureClusterImages(releases, { registry, certDirectory: certificates.directory }, report);
+  const hosts = record.hosts.map((host) => stackHost(host, wish, keys.get(host.name) ?? ""));
+  await writeStackFile(
+    stackFileOf(record),
+    record.listed ?? [],
+    {
+      name: record.name,
+      hosts,
+      kubernetesVersion: wish.kubernetes[0] ?? defaultKubernetesVersion,
+      artifacts: { ...mirror, caCertificate: certificates.ca },
+      imageMirror: { registry, caCertificate: certificates.ca, ...images },
+    },
+    join(repositoryDirectory, "Pulumi.dev.yaml"),
+  );
+}
+
+/** A machine as the stack file names it. */
+export function stackHost(host: LabHost, wish: Pick<Wish, "hosts" | "control">, hostKey: string): HostArgs {
+  const roles = hostRoles(host.number, wish.hosts, wish.control);
+  return { name: host.name, address: host.address, roles, interfaces: { provider: "eth1" }, hostKey };
+}
+
+/** Adds hosts to a lab, and to its stack file as compute hosts. */
+export function addHosts(lab: Lab, count: number, report: Reporter): Promise<Lab> {
+  return labUp({ name: lab.name, hosts: lab.hosts.length + count }, report);
+}

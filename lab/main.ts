@@ -1,0 +1,96 @@
+import { Command, InvalidArgumentError } from "commander";
+import { describeError } from "./error";
+import { Lab, type LabOptions, labDown, labUp } from "./lab";
+import { labNames, requireRecord } from "./record";
+import { TerminalReporter } from "./report";
+import { start } from "./start";
+import { labStatus } from "./status";
+
+const defaultLab = process.env.STRATIFORM_LAB || "dev";
+
+function count(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("give a whole number, at least 1");
+}
+
+function versions(text: string): string[] {
+  const list = text.split(",").map((version) => version.trim().replace(/^v/, ""));
+  if (list.every((version) => /^\d+\.\d+\.\d+$/.test(version))) return list;
+  throw new InvalidArgumentError("give versions such as 1.34.4, separated by commas");
+}
+
+/** A command line that is handed on: `pulumi [--name N] -- …`. */
+export function handedOn(args: readonly string[]): { name: string; rest: string[] } {
+  let name = defaultLab;
+  const rest = [...args];
+  if (rest[0] === "--name") name = rest.splice(0, 2)[1] ?? name;
+  else if (rest[0]?.startsWith("--name=")) name = (rest.shift() ?? "").slice("--name=".length);
+  if (rest[0] === "--") rest.shift();
+  return { name, rest };
+}
+
+function program(report: TerminalReporter, exit: (code: number) => void): Command {
+  const root = new Command("npm run lab --")
+    .description("Hosts as containers on this computer, with a registry and a mirror of release files")
+    .showHelpAfterError("(--help shows what there is)");
+  const named = (command: string, description: string) =>
+    root.command(command).description(description).option("--name <name>", "name of the lab", defaultLab);
+  const sized = (command: string, description: string) =>
+    named(command, description)
+      .option("--hosts <number>", "how many hosts (default: as many as it has, else 3)", count)
+      .option("--control <number>", "how many of them, the first ones, are control hosts (default: 1)", count)
+      .option("--stack <name>", 'name of the stack (default: "dev")')
+      .option("--kubernetes <versions>", "Kubernetes releases to offer; a new stack gets the first", versions);
+  sized("up", "bring a lab up, repair it, or add hosts to it")
+    .option("--bare", "hosts only: no tools, registry, mirror or stack file")
+    .action(async (options: LabOptions) => {
+      const lab = await labUp(options, report);
+      report.say(report.table());
+      report.say(await labStatus(lab.record));
+    });
+  named("down", "take a lab down, with everything in it").action((options: { name: string }) =>
+    labDown(options.name, report),
+  );
+  root
+    .command("status")
+    .description("show labs: hosts, addresses, state, registry, mirror")
+    .option("--name <name>", "one lab only")
+    .action(async (options: { name?: string }) => {
+      const names = options.name === undefined ? await labNames() : [options.name];
+      if (names.length === 0) report.say("There is no lab. Make one: npm run lab -- up");
+      for (const name of names) report.say(`Lab ${name}\n${await labStatus(await requireRecord(name))}`);
+    });
+  sized("start", "lab, cluster and a check of it: npm start").action(async (options: LabOptions) =>
+    exit(await start(options, report)),
+  );
+  for (const tool of ["pulumi", "kubectl"]) {
+    root.command(tool).description(`${tool} with the lab's environment: ${tool} [--name <name>] -- …`);
+  }
+  return root;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [command, ...args] = argv;
+  if (command === "pulumi" || command === "kubectl") {
+    const { name, rest } = handedOn(args);
+    const lab = await Lab.open(name);
+    return command === "pulumi" ? lab.attachPulumi(rest) : lab.attachKubectl(rest);
+  }
+  let code = 0;
+  const end = (result: number) => {
+    code = result;
+  };
+  await program(new TerminalReporter(), end).parseAsync([...argv], { from: "user" });
+  return code;
+}
+
+if (require.main === module) {
+  main(process.argv.slice(2)).then(
+    (code) => process.exit(code),
+    (error: unknown) => {
+      process.stderr.write(`\n${describeError(error)}\n`);
+      process.exit(1);
+    },
+  );
+}

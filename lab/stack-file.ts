@@ -1,0 +1,146 @@
+import { existsSync } from "node:fs";
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { type Document, isMap, isScalar, isSeq, parseDocument, type YAMLMap, YAMLSeq } from "yaml";
+import type { ArtifactsArgs, HostArgs, ImageMirrorArgs, KubeadmClusterArgs, SshArgs } from "../components/cluster/args";
+import { UserError } from "./error";
+
+/** `stratiform:cluster` in a stack file: `name` stands for `clusterName`, and the key is a secret apart. */
+export type StackCluster = Omit<KubeadmClusterArgs, "clusterName" | "ssh"> & {
+  /** Name of the cluster. */
+  name?: string;
+  /** How the hosts are reached. */
+  ssh?: Omit<SshArgs, "privateKey" | "privateKeyPassphrase">;
+};
+
+/** What a lab puts into its stack file. */
+export interface StackMachines {
+  /** Name of the cluster, where the file names none. */
+  name: string;
+  /** The machines. */
+  hosts: HostArgs[];
+  /** Kubernetes version, where the file names none. */
+  kubernetesVersion: string;
+  /** The mirror of release files. */
+  artifacts: ArtifactsArgs;
+  /** The registry. */
+  imageMirror: ImageMirrorArgs;
+}
+
+const clusterPath = ["config", "stratiform:cluster"];
+const written = { lineWidth: 0 };
+
+function header(name: string): string {
+  return [
+    ` Stack file of the lab, written for its machines from Pulumi.dev.yaml. Edit it as you like:`,
+    ` "npm run lab -- up --name ${name}" adds new hosts and renews addresses, keys, mirrors; the rest it keeps.`,
+  ].join("\n");
+}
+
+function parse(text: string, file: string): Document {
+  const document = parseDocument(text);
+  const error = document.errors[0];
+  if (error !== undefined) throw new UserError(`${file}: ${error.message}`);
+  return document;
+}
+
+/**
+ * The text of a stack file with the lab's machines in it.
+ * @param existing the stack file as it is, if there is one: everything in it that is not the lab's is kept
+ * @param template the committed stack file, used where there is none yet; its hosts are examples
+ * @param listed hosts that the file was given before: they are not put in again where they were taken out
+ */
+export function stackFileText(
+  machines: StackMachines,
+  existing: string | undefined,
+  template: string,
+  listed: readonly string[] = [],
+): string {
+  const document = parse(existing ?? template, existing === undefined ? "Pulumi.dev.yaml" : "the stack file");
+  if (existing === undefined) {
+    document.commentBefore = header(machines.name);
+    dropComment(document.contents);
+    document.deleteIn([...clusterPath, "hosts"]);
+    document.setIn([...clusterPath, "name"], machines.name);
+  }
+  const cluster = document.getIn(clusterPath);
+  if (!isMap(cluster)) {
+    throw new UserError(
+      "the stack file has no mapping stratiform:cluster under config; restore it, or remove the file",
+    );
+  }
+  const keep = (key: string, value: unknown) => {
+    if (!cluster.has(key)) cluster.set(key, document.createNode(value));
+  };
+  keep("name", machines.name);
+  mergeHosts(document, cluster, machines.hosts, existing === undefined ? [] : listed);
+  keep("ssh", { user: "root" });
+  keep("kubernetesVersion", machines.kubernetesVersion);
+  cluster.set("artifacts", document.createNode(machines.artifacts));
+  cluster.set("imageMirror", document.createNode(machines.imageMirror));
+  return document.toString(written);
+}
+
+/** Takes away the comment at the head of a mapping: it is about the template. */
+function dropComment(node: unknown): void {
+  if (!isMap(node)) return;
+  node.commentBefore = undefined;
+  const key = node.items[0]?.key;
+  if (isScalar(key)) key.commentBefore = undefined;
+}
+
+/** Puts new hosts at the end of the list; of those that are there, renews address and key. */
+function mergeHosts(document: Document, cluster: YAMLMap, hosts: HostArgs[], listed: readonly string[]): void {
+  const existing = cluster.get("hosts", true);
+  const list = isSeq(existing) ? existing : new YAMLSeq();
+  for (const host of hosts) {
+    const entry = list.items.find((item) => isMap(item) && item.get("name") === host.name);
+    if (isMap(entry)) {
+      for (const key of ["address", "hostKey"] as const) {
+        const value = entry.get(key, true);
+        if (isScalar(value)) value.value = host[key];
+        else entry.set(key, host[key]);
+      }
+    } else if (!listed.includes(host.name)) {
+      list.items.push(document.createNode(host, { flow: true }));
+    }
+  }
+  cluster.set("hosts", list);
+}
+
+/** Writes a stack file from its parts; see `stackFileText`. */
+export async function writeStackFile(
+  file: string,
+  listed: readonly string[],
+  machines: StackMachines,
+  templateFile: string,
+): Promise<void> {
+  const existing = existsSync(file) ? await readFile(file, "utf8") : undefined;
+  const template = existsSync(templateFile)
+    ? await readFile(templateFile, "utf8")
+    : "config:\n  stratiform:cluster: {}\n";
+  await replaceFile(file, stackFileText(machines, existing, template, listed));
+}
+
+/** Changes `stratiform:cluster` of a stack file; everything else in it is kept. */
+export async function editStackFile(
+  file: string,
+  change: (cluster: StackCluster) => StackCluster | undefined,
+): Promise<void> {
+  const document = parse(await readFile(file, "utf8"), file);
+  const root: unknown = document.toJS();
+  const cluster = (root as { config?: Record<string, StackCluster> }).config?.["stratiform:cluster"];
+  if (cluster === undefined) throw new UserError(`${file}: has no stratiform:cluster`);
+  const result = change(cluster) ?? cluster;
+  document.setIn(clusterPath, document.createNode(result));
+  await replaceFile(file, document.toString(written));
+}
+
+/** Whether a stack file has a value at `config.<key>`. */
+export async function hasConfig(file: string, key: string): Promise<boolean> {
+  return parse(await readFile(file, "utf8"), file).hasIn(["config", key]);
+}
+
+async function replaceFile(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text, { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}

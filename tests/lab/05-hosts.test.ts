@@ -1,0 +1,130 @@
+import * as assert from "node:assert/strict";
+import { deployed, site } from "./lab";
+import { pod, service, webServer } from "./support/objects";
+import { plannedChanges } from "./support/operations";
+import type { ClusterConfig, HostConfig } from "./support/site";
+import { assertSame, parseSnapshot, type Snapshot } from "./support/snapshot";
+import { eventually } from "./support/wait";
+
+describe("hosts come and go by an edit of the stack file", function () {
+  this.timeout(900_000);
+  let added: string;
+  let bare: Snapshot;
+  let entry: HostConfig;
+
+  const prefix = (): string => `${site().cluster.name}-`;
+  const withHost = (change: (host: HostConfig) => void): void =>
+    site().edit((cluster: ClusterConfig) => {
+      const found = cluster.hosts.find(({ name }) => name === added);
+      assert.ok(found);
+      change(found);
+    });
+
+  before(async () => {
+    await deployed();
+    added = await site().addHost();
+    const text = await site().bareText(added);
+    assert.ok(text, `${added} is not bare`);
+    bare = parseSnapshot(text);
+    entry = site().cluster.hosts.find(({ name }) => name === added) as HostConfig;
+  });
+
+  after(async () => {
+    site().edit((cluster) => {
+      cluster.hosts = cluster.hosts.filter(({ name }) => name !== added);
+    });
+    await site().up();
+  });
+
+  it("a new worker touches the resources of that host and the last gate, nothing else", async () => {
+    const steps = ["claim", "join", "prepare", "version"];
+    assert.deepEqual(await plannedChanges(site()), [
+      ...steps.map((step) => ({ op: "create", name: `${prefix()}${added}-${step}` })),
+      { op: "update", name: `${prefix()}ready` },
+    ]);
+  });
+
+  it("and is ready when up ends, with a pod that answers", async () => {
+    await site().up();
+    await site().nodesReady(60);
+    const { busybox: image, controls } = site();
+    await site().apply(
+      pod("on-new-host", { image, node: added, labels: { app: "new" }, script: webServer(8080) }),
+      service("new", { app: "new" }, 8080),
+      pod("asker", { image, node: controls[0] ?? "" }),
+    );
+    await site().podsReady("default", "on-new-host", "asker");
+    await eventually("an answer of the new host's pod", 60, async () =>
+      (await site().exec("asker", "busybox wget -q -T 3 -O- http://new")).includes("on-new-host"),
+    );
+  });
+
+  it("labels and taints of a host touch its node alone", async () => {
+    withHost((host) => {
+      host.labels = { "example.com/rack": "r7" };
+      host.taints = [{ key: "example.com/reserved", value: "yes", effect: "PreferNoSchedule" }];
+    });
+    assert.deepEqual(await plannedChanges(site()), [{ op: "update", name: `${prefix()}${added}-join` }]);
+    await site().up();
+    const node = async (field: string): Promise<string> =>
+      site().kubectl("get", "node", added, "-o", `jsonpath=${field}`);
+    assert.equal(await node("{.metadata.labels.example\\.com/rack}"), "r7");
+    assert.match(await node("{.spec.taints}"), /example\.com\/reserved.*/);
+
+    withHost((host) => {
+      delete host.labels;
+      delete host.taints;
+    });
+    await site().up();
+    assert.equal(await node("{.metadata.labels.example\\.com/rack}"), "");
+    assert.doesNotMatch(await node("{.spec.taints}"), /example\.com/);
+  });
+
+  it("a worker that leaves the list is drained, its node deleted, and the host as it was", async () => {
+    // A pod that the scheduler chose, and that only that host can hold until it is drained.
+    const { busybox: image } = site();
+    await site().kubectl(
+      "create",
+      "deployment",
+      "moving",
+      `--image=${image}`,
+      "--replicas=2",
+      "--",
+      "busybox",
+      "sleep",
+      "3600",
+    );
+    await site().kubectl("rollout", "status", "deployment/moving", "--timeout=120s");
+    site().edit((cluster) => {
+      cluster.hosts = cluster.hosts.filter(({ name }) => name !== added);
+    });
+    const changes = await plannedChanges(site());
+    assert.deepEqual(
+      changes.filter(({ op }) => op === "delete").map(({ name }) => name),
+      ["claim", "join", "prepare", "version"].map((step) => `${prefix()}${added}-${step}`),
+    );
+    assert.deepEqual(
+      changes.filter(({ op }) => op !== "delete"),
+      [{ op: "update", name: `${prefix()}ready` }],
+    );
+    await site().up();
+
+    await site().nodesReady(60);
+    const nodes = await site().kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}");
+    assert.ok(!nodes.split(" ").includes(added), `${added} is still a node`);
+    await eventually("the drained pods elsewhere", 120, async () => {
+      const ready = await site().kubectl("get", "deployment", "moving", "-o", "jsonpath={.status.readyReplicas}");
+      return ready === "2";
+    });
+    assertSame(added, bare, await site().snapshot(added));
+    await site().kubectl("delete", "deployment/moving", "service/new", "pod/asker");
+  });
+
+  it("a removed host can join again", async () => {
+    site().edit((cluster) => {
+      cluster.hosts.push(entry);
+    });
+    await site().up();
+    await site().nodesReady(60);
+  });
+});

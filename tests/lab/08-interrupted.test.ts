@@ -1,0 +1,86 @@
+import * as assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { bareHost, destroyed, site } from "./lab";
+import { assertNoOrphans, failedUp, failOnce, killedUp, removeFaults } from "./support/faults";
+import { plannedChanges } from "./support/operations";
+import { assertSays } from "./support/refusal";
+import { assertSame } from "./support/snapshot";
+
+/** Holds while the step of a control host creates the control plane. */
+const initialising =
+  "systemctl is-active --quiet stratiform-control-plane.service && pgrep -f '^kubeadm init ' >/dev/null";
+
+/** Holds while the step runs that prepares a host. */
+const preparing = "systemctl is-active --quiet stratiform-prepare.service";
+
+async function assertBare(): Promise<void> {
+  for (const [host, snapshot] of await site().snapshots(site().hosts)) {
+    assertSame(host, bareHost(host), snapshot);
+  }
+}
+
+describe("a deployment that is broken off", function () {
+  this.timeout(1_200_000);
+  let control: string;
+  let worker: string;
+
+  before(async () => {
+    await destroyed();
+    control = site().controls[0] ?? "";
+    worker = site().workers[0] ?? "";
+  });
+
+  it("by a file with a wrong digest: the host and the file are named, and destroy leaves bare hosts", async () => {
+    const mirror = path.join(site().lab.directory, "mirror");
+    const archive = fs.readdirSync(mirror, { recursive: true, encoding: "utf8" }).find((name) => name.endsWith(".tgz"));
+    assert.ok(archive, `the mirror ${mirror} has no archive`);
+    const file = path.join(mirror, archive);
+    const real = fs.readlinkSync(file);
+    let text: string;
+    try {
+      fs.rmSync(file);
+      fs.writeFileSync(file, "something else");
+      text = await failedUp(site());
+    } finally {
+      fs.rmSync(file);
+      fs.symlinkSync(real, file);
+    }
+    for (const host of site().hosts) {
+      assertSays(text, `${host}: `, "cni-plugins", "has the digest sha256:", "expected sha256:", "artifacts.digests");
+    }
+    await site().pulumiOk("destroy", "--yes", "--skip-preview");
+    await assertBare();
+  });
+
+  it("by kill -9 while the hosts are prepared, and again while the control plane is made: up completes", async () => {
+    assert.ok(await killedUp(site(), { host: worker, condition: preparing }), "up ended before it was killed");
+    await site().pulumiOk("cancel", "--yes");
+    assert.ok(await killedUp(site(), { host: control, condition: initialising }), "up ended before it was killed");
+    await site().pulumiOk("cancel", "--yes");
+
+    // The step goes on by itself, and the next up waits for it instead of beginning again.
+    await failOnce(site(), { host: worker, program: "kubeadm", arguments: "join", after: true });
+    const text = await failedUp(site());
+    assertSays(text, "waiting for an earlier run of the step", "control-plane");
+    assert.doesNotMatch(text, /creating the control plane\n[\s\S]*creating the control plane\n/);
+    await site().ssh(control, "[ ! -e /run/stratiform/reset.log ]");
+
+    // A worker's step failed in its middle: the host is named, and what to look at.
+    assertSays(text, worker, "kubeadm join failed", "journalctl");
+    assert.deepEqual(await removeFaults(site(), [{ host: worker, program: "kubeadm" }]), []);
+    await site().up();
+    await site().nodesReady(120);
+    await assertNoOrphans(site());
+    assert.deepEqual(await plannedChanges(site()), []);
+    await site().pulumiOk("destroy", "--yes", "--skip-preview");
+    await assertBare();
+  });
+
+  it("by a step that fails in its middle: destroy without another up leaves bare hosts", async () => {
+    await failOnce(site(), { host: control, program: "kubeadm", arguments: "init", after: true });
+    assertSays(await failedUp(site()), control, "kubeadm init failed", "journalctl");
+    await site().pulumiOk("destroy", "--yes", "--skip-preview");
+    await assertBare();
+  });
+});

@@ -1,0 +1,140 @@
+import * as assert from "node:assert/strict";
+import type { Result } from "../../../lab/lab";
+import type { Site } from "./site";
+import { textOf } from "./site";
+import { eventually } from "./wait";
+
+/** When a program of a host fails. */
+export interface Fault {
+  /** Host. */
+  host: string;
+  /** Program by its name, such as `kubeadm`. */
+  program: string;
+  /** Words that the call's arguments begin with; other calls go through. @default any call */
+  arguments?: string;
+  /** Whether the real program runs first, so that the failure comes after its work. @default false */
+  after?: boolean;
+}
+
+/**
+ * Makes the next such call of a program fail, once. A wrapper goes where a step looks first, and takes itself away when
+ * it fails.
+ */
+export async function failOnce(site: Site, fault: Fault): Promise<void> {
+  const wrapper = `/usr/local/sbin/${fault.program}`;
+  const real = `$(PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin command -v ${fault.program})`;
+  const script = [
+    "#!/bin/bash",
+    `real="${real}"`,
+    `case "$*" in "${fault.arguments ?? ""}"*) ;; *) exec "$real" "$@" ;; esac`,
+    ...(fault.after ? ['"$real" "$@"'] : []),
+    'rm -f "$0"',
+    'echo "error: made to fail by a test" >&2',
+    "exit 1",
+  ].join("\n");
+  await site.ssh(fault.host, `cat >${wrapper} <<'WRAPPER'\n${script}\nWRAPPER\nchmod 755 ${wrapper}`);
+}
+
+/** Takes faults away that did not come about. Returns the hosts and programs of those. */
+export async function removeFaults(site: Site, faults: readonly Fault[]): Promise<string[]> {
+  const left: string[] = [];
+  for (const { host, program } of faults) {
+    const text = await site.ssh(host, `f=/usr/local/sbin/${program}; [ ! -e $f ] || { echo left; rm -f $f; }`);
+    if (text.trim() === "left") left.push(`${host}: ${program}`);
+  }
+  return left;
+}
+
+/** When to kill: after some seconds, or when a condition on a host holds. */
+export type KillPoint = { seconds: number } | { host: string; condition: string };
+
+/**
+ * Runs `pulumi up` (or `destroy`) and ends it, and it alone, with SIGKILL at a point. Returns whether it was still running.
+ */
+export async function killedUp(site: Site, point: KillPoint, command: "up" | "destroy" = "up"): Promise<boolean> {
+  let pid: number | undefined;
+  let result: Result | undefined;
+  const run = site.lab
+    .pulumi([command, "--yes", "--skip-preview"], {
+      onStart: (started: number) => {
+        pid = started;
+      },
+    })
+    .then((end) => {
+      result = end;
+    });
+  if ("seconds" in point) {
+    const end = Date.now() + point.seconds * 1000;
+    await eventually(
+      "the moment to kill",
+      point.seconds + 10,
+      async () => result !== undefined || Date.now() >= end,
+      50,
+    );
+  } else {
+    await eventually(
+      `${point.condition} on ${point.host}`,
+      300,
+      async () => result !== undefined || (await site.lab.ssh(point.host, point.condition)).code === 0,
+      200,
+    );
+  }
+  if (result !== undefined) {
+    return false;
+  }
+  assert.ok(pid !== undefined && pid > 0, "pulumi was not started");
+  process.kill(pid, "SIGKILL");
+  await run;
+  return true;
+}
+
+/** `pulumi cancel --yes`, then `up`, as a person does after a killed one. */
+export async function resume(site: Site): Promise<string> {
+  await site.pulumiOk("cancel", "--yes");
+  return site.up();
+}
+
+/** Runs an `up` that must fail, and returns what it said. */
+export async function failedUp(site: Site): Promise<string> {
+  const result = await site.pulumi(["up", "--yes", "--skip-preview"]);
+  assert.notEqual(result.code, 0, `up did not fail:\n${textOf(result).slice(-2000)}`);
+  return textOf(result);
+}
+
+/** Fails if a host step still runs, or has left its program or a secret behind, or an object is there that nobody owns. */
+export async function assertNoOrphans(site: Site): Promise<void> {
+  for (const host of site.hosts) {
+    const units = await site.ssh(host, "systemctl list-units --plain --no-legend 'stratiform-*'");
+    assert.equal(units.trim(), "", `units left on ${host}`);
+    const files = await site.ssh(
+      host,
+      "ls /run/stratiform | grep -E '[.](sh|conf)$' | grep -v '^images[.]sh$' || true",
+    );
+    assert.equal(files.trim(), "", `files left in /run/stratiform of ${host}`);
+  }
+  const state = JSON.parse((await site.pulumi(["stack", "export"])).stdout) as {
+    deployment: {
+      pending_operations?: { type: string; resource: { urn: string } }[];
+      resources: { type: string; id?: string; outputs?: { metadata?: { name?: string; namespace?: string } } }[];
+    };
+  };
+  assert.deepEqual(state.deployment.pending_operations ?? [], []);
+  const owned = state.deployment.resources
+    .filter(({ type }) => type.startsWith("kubernetes:"))
+    .map(({ type, outputs }) => `${type.split(":").pop()}/${outputs?.metadata?.name}`);
+  const namespace = "local-path-storage";
+  const kinds = "serviceaccounts,configmaps,deployments,daemonsets";
+  const list = await site.kubectl(
+    ...["-n", namespace, "get", kinds, "-o"],
+    'jsonpath={range .items[*]}{.kind}/{.metadata.name}{"\\n"}{end}',
+  );
+  const found = list
+    .trim()
+    .split("\n")
+    .filter((name) => !/\/(default|kube-root-ca\.crt)$/.test(name));
+  assert.ok(found.length > 0);
+  assert.deepEqual(
+    found.filter((name) => !owned.includes(name)),
+    [],
+  );
+}
