@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, symlink } from "node:fs/promises";
+import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { kubernetesPrograms } from "../components/cluster/versions";
 import type { LabCertificates } from "./certificates";
@@ -45,6 +45,18 @@ export function mirrorDigests(releases: readonly KubernetesRelease[], cni: CniPl
   return digests;
 }
 
+/** Digests by path on the mirror: upstream publishes each beside its file. */
+function publishedDigests(releases: readonly KubernetesRelease[], cni: CniPlugins): Record<string, string> {
+  const digests = mirrorDigests(releases, cni);
+  return Object.fromEntries(
+    Object.keys(mirrorFiles(releases, cni)).flatMap((path) => {
+      const [version = "", file = ""] = [/v\d+\.\d+\.\d+/.exec(path)?.[0], basename(path)];
+      const digest = digests[`${version}/${file}`];
+      return digest === undefined ? [] : [[path, digest]];
+    }),
+  );
+}
+
 /** The mirror of release files: the toolchain's results, in the layout of the upstream download sites, over HTTPS. */
 export async function ensureMirror(
   lab: string,
@@ -60,6 +72,9 @@ export async function ensureMirror(
     await rm(`${link}.new`, { force: true });
     await symlink(file, `${link}.new`);
     await rename(`${link}.new`, link);
+  }
+  for (const [path, digest] of Object.entries(publishedDigests(releases, cni))) {
+    await writeFile(join(root, `${path}.sha256`), `${digest.replace("sha256:", "")}\n`);
   }
   await ensureService({
     lab,

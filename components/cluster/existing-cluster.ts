@@ -91,7 +91,11 @@ export class ExistingCluster extends pulumi.ComponentResource {
     }));
     providers.set(
       this,
-      new k8s.Provider(name, { kubeconfig: this.kubeconfig, clusterIdentifier: clusterName }, { parent: this }),
+      new k8s.Provider(
+        name,
+        { kubeconfig: this.kubeconfig, clusterIdentifier: clusterName, enablePatchForce: true },
+        { parent: this },
+      ),
     );
     this.registerOutputs({ facts: this.facts, kubeconfig: this.kubeconfig });
   }

@@ -18,7 +18,7 @@ export function readScript(name: string): string {
 
 /** A value as a shell word that stands for exactly this value. */
 export function shellQuote(value: string): string {
-  return `'${value.replaceAll("'", "'\\''")}'`;
+  return `'${value.replace(/'/g, "'\\''")}'`;
 }
 
 /** The inputs of a program as shell assignments. */

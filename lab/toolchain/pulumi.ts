@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { constants, existsSync } from "node:fs";
+import { copyFile, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { satisfies } from "semver";
@@ -54,9 +54,10 @@ export async function ensurePulumi(report: Reporter): Promise<PulumiToolchain> {
     const names = plugins.filter((plugin) => plugin.origin === origin).map(({ name, version }) => `${name} ${version}`);
     return names.length === 0 ? [] : [`${origin} plugins: ${names.join(", ")}`];
   };
+  const bin = await sideBySide(pulumi.path, join(host.directory, languageHost), report);
   return {
-    pulumi: pulumi.path,
-    path: [...new Set([dirname(pulumi.path), host.directory])],
+    pulumi: join(bin, "pulumi"),
+    path: [bin],
     plugins,
     origin: [pulumi.origin, host.origin, ...inUse("installed"), ...inUse("official"), ...inUse("stand-in")].join("; "),
   };
@@ -127,6 +128,16 @@ async function ensureLanguageHost(
   if (beside !== undefined) return { directory: dirname(beside), origin: "official language host" };
   const directory = await buildStandIn(languageHost, version, report);
   return { directory, origin: "stand-in language host" };
+}
+
+/** The directory with CLI and language host: Pulumi warns of a language host that is not beside its CLI. */
+async function sideBySide(cli: string, host: string, report: Reporter): Promise<string> {
+  if (dirname(cli) === dirname(host) || existsSync(join(dirname(cli), languageHost))) return dirname(cli);
+  const hash = await hashOf({ values: [cli, host] });
+  return madeOnce("pulumi-bin", hash, "Put the Pulumi CLI beside its language host", report, async (place) => {
+    await copyFile(cli, join(place, "pulumi"), constants.COPYFILE_FICLONE);
+    await copyFile(host, join(place, languageHost), constants.COPYFILE_FICLONE);
+  });
 }
 
 /** Names and versions of the plugins that the installed npm packages ask for. */

@@ -1,7 +1,7 @@
 import * as assert from "node:assert/strict";
 import { engine } from "./support/engine";
 import { newPods, startPods } from "./support/kubelet";
-import { descendants } from "./support/process";
+import { descendants, kill } from "./support/process";
 import { Stack } from "./support/stack";
 
 /** Names and uids of what is in the namespace. */
@@ -61,16 +61,8 @@ describe("an up that was killed in the middle of a create", function () {
     assert.equal(preview.code, 0, preview.text);
   });
 
-  after(() => {
-    // Plugins outlive a killed engine for a while.
-    for (const pid of orphans) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It has ended already.
-      }
-    }
-  });
+  // Plugins outlive a killed engine for a while.
+  after(() => kill(...orphans));
 });
 
 describe("an up that was interrupted by Ctrl-C while it waited", function () {

@@ -120,7 +120,7 @@ describe("pulumi up on bare hosts", function () {
         "an answer of each worker's pod",
         120,
         async () => {
-          seen.add((await site().exec("client", "busybox wget -q -T 3 -O- http://web")).trim());
+          seen.add((await site().exec("client", "busybox timeout 3 busybox wget -q -O- http://web")).trim());
           return seen.size === site().workers.length;
         },
         200,

@@ -55,7 +55,7 @@ describe("hosts come and go by an edit of the stack file", function () {
     );
     await site().podsReady("default", "on-new-host", "asker");
     await eventually("an answer of the new host's pod", 60, async () =>
-      (await site().exec("asker", "busybox wget -q -T 3 -O- http://new")).includes("on-new-host"),
+      (await site().exec("asker", "busybox timeout 3 busybox wget -q -O- http://new")).includes("on-new-host"),
     );
   });
 

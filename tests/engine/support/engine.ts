@@ -8,6 +8,7 @@ import { TerminalReporter } from "../../../lab/report";
 import { ensurePulumi, type PulumiToolchain, repositoryDirectory } from "../../../lab/toolchain";
 import type { Api } from "./api";
 import { type Kubernetes, startKubernetes } from "./apiserver";
+import { descendants, kill } from "./process";
 import { ensurePrograms, type Programs } from "./programs";
 
 const execute = promisify(execFile);
@@ -26,6 +27,8 @@ export interface Engine {
   env: NodeJS.ProcessEnv;
   /** Whether the Kubernetes plugin is this repository's stand-in, which fails early where the official one waits. */
   standIn: boolean;
+  /** Process ids of the commands of Pulumi that run. */
+  running: Set<number>;
   /** Runs kubectl as a person would. @returns its output */
   kubectl(...words: string[]): Promise<string>;
 }
@@ -95,6 +98,7 @@ async function prepare(directory: string, programs: Programs, toolchain: PulumiT
     programs: copy,
     env,
     standIn: toolchain.plugins.some(({ name, origin }) => name === "kubernetes" && origin === "stand-in"),
+    running: new Set(),
     kubectl: async (...words) => (await execute(programs.kubectl, words, { env, timeout: 60_000 })).stdout,
   };
 }
@@ -109,20 +113,24 @@ before("the toolchain, and a Kubernetes API", async function () {
   ]);
   console.log(`  ${toolchain.origin}`);
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-engine-"));
-  try {
-    current = await prepare(directory, programs, toolchain);
-  } catch (error) {
-    fs.rmSync(directory, { recursive: true, force: true });
-    throw error;
-  }
+  process.once("exit", () => leave(directory));
+  process.once("SIGTERM", () => process.exit(143));
+  current = await prepare(directory, programs, toolchain);
 });
 
 after("the Kubernetes API is taken away", async function () {
   this.timeout(60_000);
+  // A test that failed may have left a command that waits for what will not come.
+  for (const pid of current?.running ?? []) kill(pid, ...descendants(pid));
   await kubernetes?.stop();
-  if (current && process.env.STRATIFORM_TEST_KEEP === undefined) {
-    fs.rmSync(current.directory, { recursive: true, force: true });
-  } else if (current) {
-    console.log(`  kept: ${current.directory}`);
-  }
 });
+
+/** What is left to do when this process ends, however that comes. */
+function leave(directory: string): void {
+  for (const pid of current?.running ?? []) kill(pid, ...descendants(pid));
+  if (process.env.STRATIFORM_TEST_KEEP === undefined) {
+    fs.rmSync(directory, { recursive: true, force: true });
+  } else {
+    console.log(`  kept: ${directory}`);
+  }
+}

@@ -4,9 +4,10 @@ import { engine } from "./engine";
 
 const nodeName = "node";
 
-/** Plays the kubelet that registers its node. */
+/** Plays the kubelet that registers its node, and what takes the taint "not ready" from it. */
 export async function registerNode(): Promise<void> {
   await engine().api.create("/api/v1/nodes", { apiVersion: "v1", kind: "Node", metadata: { name: nodeName } });
+  await engine().api.patch(`/api/v1/nodes/${nodeName}`, { spec: { taints: null } });
 }
 
 /** Pods of a namespace that the workload `app` has made and that are not on their way out. */

@@ -64,3 +64,14 @@ export function descendants(pid: number): number[] {
     : [];
   return children.flatMap((child) => [child, ...descendants(child)]);
 }
+
+/** Kills processes; one that has ended already is passed over. */
+export function kill(...pids: number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
+}

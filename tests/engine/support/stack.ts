@@ -155,13 +155,21 @@ export class Stack {
     words: string[],
     options: Pick<ExecuteOptions, "input" | "onStart"> = {},
   ): Promise<Result & { text: string; milliseconds: number }> {
+    const { toolchain, env, running } = engine();
     const begin = performance.now();
-    const result = await capture(engine().toolchain.pulumi, ["--non-interactive", "--color=never", ...words], {
-      cwd: this.directory,
-      env: engine().env,
-      signal: AbortSignal.timeout(limitMs),
+    let own = 0;
+    const onStart = (pid: number): void => {
+      running.add((own = pid));
+      options.onStart?.(pid);
+    };
+    const result = await capture(toolchain.pulumi, ["--non-interactive", "--color=never", ...words], {
       ...options,
+      cwd: this.directory,
+      env,
+      signal: AbortSignal.timeout(limitMs),
+      onStart,
     });
+    running.delete(own);
     return { ...result, text: `${result.stdout}\n${result.stderr}`, milliseconds: performance.now() - begin };
   }
 }
