@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { copyFile, link, mkdir, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UserError } from "./error";
 import { labDirectory } from "./names";
@@ -17,7 +17,7 @@ export function requireTools(record: LabRecord): LabTools {
   throw new UserError(`lab ${record.name}: ${what}; run: npm run lab -- up --name ${record.name}`);
 }
 
-/** Puts the tools where the lab's commands find them: the CLI with its language host, and plugins in a PULUMI_HOME. */
+/** Makes the lab's PULUMI_HOME, with the toolchain's plugins, and says where all tools are. */
 export async function prepareTools(
   lab: string,
   toolchain: PulumiToolchain,
@@ -25,29 +25,12 @@ export async function prepareTools(
 ): Promise<LabTools> {
   await preparePulumiHome(lab, toolchain);
   return {
-    ...(await programsTogether(lab, toolchain)),
+    pulumi: toolchain.pulumi,
+    path: toolchain.path,
     kubectl: join(releases[0]?.directory ?? "", "kubectl"),
     standIns: toolchain.plugins.some((plugin) => plugin.origin === "stand-in"),
     origin: toolchain.origin,
   };
-}
-
-/** Pulumi warns of a language host that does not lie beside it; so CLI and host are put into one directory. */
-async function programsTogether(lab: string, toolchain: PulumiToolchain): Promise<Pick<LabTools, "pulumi" | "path">> {
-  const { pulumi, path } = toolchain;
-  if (path.length < 2) return { pulumi, path };
-  const directory = join(labDirectory(lab), "bin");
-  await mkdir(directory, { recursive: true });
-  for (const source of path) {
-    for (const file of await readdir(source)) {
-      const fresh = join(directory, `.${file}`);
-      await rm(fresh, { force: true });
-      // Not a symbolic link: Pulumi follows those before it looks beside itself.
-      await link(join(source, file), fresh).catch(() => copyFile(join(source, file), fresh));
-      await rename(fresh, join(directory, file));
-    }
-  }
-  return { pulumi: join(directory, basename(pulumi)), path: [directory] };
 }
 
 async function preparePulumiHome(lab: string, toolchain: PulumiToolchain): Promise<void> {
