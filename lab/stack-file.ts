@@ -60,6 +60,8 @@ export function stackFileText(
     document.commentBefore = header(machines.name);
     dropComment(document.contents);
     document.deleteIn([...clusterPath, "hosts"]);
+    // A template that was used as a stack file by mistake: its key is of another passphrase.
+    for (const key of ["encryptionsalt", "secretsprovider", "encryptedkey"]) document.delete(key);
     document.setIn([...clusterPath, "name"], machines.name);
   }
   const cluster = document.getIn(clusterPath);

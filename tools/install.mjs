@@ -17,10 +17,9 @@ if (!existsSync(marker) || readFileSync(marker, "utf8").trim() !== lock) {
   const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
   // npm names its own path: the one that runs this script is the one to use.
   const npm = process.env.npm_execpath;
-  const result =
-    npm?.endsWith(".js")
-      ? spawnSync(process.execPath, [npm, ...args], { cwd: root, stdio: "inherit" })
-      : spawnSync("npm", args, { cwd: root, stdio: "inherit" });
+  const result = npm?.endsWith(".js")
+    ? spawnSync(process.execPath, [npm, ...args], { cwd: root, stdio: "inherit" })
+    : spawnSync("npm", args, { cwd: root, stdio: "inherit" });
   if (result.error !== undefined || result.status !== 0) {
     const why = result.error === undefined ? "the lines above say why" : result.error.message;
     console.error(`npm ci did not succeed: ${why}. Put that right and run the command again.`);

@@ -207,6 +207,8 @@ function prepareHost(build: Build, host: HostArgs): pulumi.Resource {
       script: "prepare",
       inputs: {
         HOST_NAME: host.name,
+        CLUSTER_NAME: plan.clusterName,
+        CLUSTER_UID: build.clusterUid,
         PACKAGES: hostPackages(plan, host),
         KUBERNETES_VERSION: `v${plan.kubernetesVersion}`,
         KUBERNETES_URL: kubeadm?.url.replace(/\/v[^/]+\/bin\/linux\/amd64\/kubeadm$/, "") ?? "",

@@ -132,6 +132,8 @@ function provisionerPod(plan: ClusterPlan): k8s.types.input.core.v1.PodSpec {
         env: [
           { name: "POD_NAMESPACE", value: namespace },
           { name: "CONFIG_MOUNT_PATH", value: "/etc/config/" },
+          // Under which the helper pods run.
+          { name: "SERVICE_ACCOUNT_NAME", value: "local-path-provisioner" },
         ],
         resources: { requests: { cpu: "10m", memory: "32Mi" } },
         volumeMounts: [{ name: "config", mountPath: "/etc/config/" }],

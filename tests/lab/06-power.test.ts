@@ -6,7 +6,8 @@ import { eventually } from "./support/wait";
 describe("power cuts", function () {
   this.timeout(900_000);
 
-  const ask = (): Promise<string> => site().exec("power-client", "busybox timeout 2 busybox wget -q -O- http://power-web");
+  const ask = (): Promise<string> =>
+    site().exec("power-client", "busybox timeout 2 busybox wget -q -O- http://power-web");
 
   before(async () => {
     await deployed();

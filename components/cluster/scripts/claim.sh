@@ -4,46 +4,13 @@
 
 apply() {
   lock
-  local claim=/etc/stratiform/claim
-  if [ -f "$claim" ]; then
-    grep -qxF "cluster_uid=$CLUSTER_UID" "$claim" ||
-      fail "$HOST_NAME belongs to another cluster ($(sed -n 's/^cluster_name=//p' "$claim")); destroy that cluster first, or remove the host from it"
-  elif [ -e /etc/kubernetes/kubelet.conf ] || compgen -G "/etc/kubernetes/manifests/*" >/dev/null; then
-    fail "$HOST_NAME runs a Kubernetes node that is not ours (/etc/kubernetes); run 'kubeadm reset' on it first"
-  fi
-  install -d -m 0755 /etc/stratiform /etc/stratiform/release.d
-  [ -f "$claim" ] || remember
-  printf '%s\n' "schema=1" "cluster_name=$CLUSTER_NAME" "cluster_uid=$CLUSTER_UID" "host_name=$HOST_NAME" >"$claim.new"
-  mv -f "$claim.new" "$claim"
-}
-
-# What "remove" needs to put back.
-remember() {
-  install -d -m 0700 "$state/before"
-  dpkg-query --show --showformat='${binary:Package}\n' | sort >"$state/before/packages"
-  if [ -f /etc/containerd/config.toml ]; then cp -p /etc/containerd/config.toml "$state/before/containerd.toml"; fi
-  [ ! -d /var/lib/containerd ] || : >"$state/before/containerd-root"
-  [ ! -d /opt/cni ] || : >"$state/before/cni-bin"
-  [ ! -d /etc/cni ] || : >"$state/before/cni-etc"
-  [ ! -d /etc/containerd/certs.d ] || : >"$state/before/containerd-certs"
-  ! systemctl is-active --quiet containerd || : >"$state/before/containerd-active"
-  [ ! -d /opt/containerd ] || : >"$state/before/containerd-opt"
-  swapon --show=NAME --noheadings >"$state/before/swap" 2>/dev/null || true
-  lsmod 2>/dev/null | cut -d' ' -f1 | sort >"$state/before/modules" || true
-  nft list tables 2>/dev/null | sort >"$state/before/nft-tables" || true
-  # What the steps, the kubelet and kube-proxy set. Each line is what sysctl --load reads back.
-  sysctl --ignore net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables net.ipv4.conf.all.rp_filter \
-    net.ipv4.conf.default.rp_filter net.ipv4.conf.all.route_localnet net.ipv4.ip_forward >"$state/before/sysctl" 2>/dev/null || true
-  # The rest belongs to the machine as a whole, not to a host that is a container.
-  systemd-detect-virt --quiet --container ||
-    sysctl --ignore net.netfilter.nf_conntrack_max fs.inotify.max_user_instances fs.inotify.max_user_watches kernel.panic \
-      kernel.panic_on_oops vm.overcommit_memory vm.panic_on_oom kernel.keys.root_maxbytes kernel.keys.root_maxkeys \
-      >>"$state/before/sysctl" 2>/dev/null || true
+  take_host
 }
 
 remove() {
   lock
   if [ ! -f /etc/stratiform/claim ]; then
+    rm -rf "$state"
     say "nothing to release"
     return 0
   fi
@@ -59,7 +26,7 @@ remove() {
   remove_networks
   remove_files
   restore_host
-  rm -rf /var/lib/stratiform /etc/stratiform
+  rm -rf /etc/stratiform /var/lib/stratiform
   say "$HOST_NAME is released"
 }
 
@@ -99,6 +66,7 @@ unmount_below() {
 remove_networks() {
   local netns link tool
   for netns in /run/netns/cni-*; do ip netns delete "${netns##*/}" 2>/dev/null || rm -f "$netns"; done
+  rmdir /run/netns 2>/dev/null || true
   for link in kube-bridge kube-dummy-if kube-ipvs0 $(ip -o link show type ipip 2>/dev/null | awk -F': ' '{print $2}' | cut -d@ -f1 | grep '^tun-' || true); do
     ip link delete "$link" 2>/dev/null || true
   done
@@ -108,7 +76,7 @@ remove_networks() {
   done
   for tool in iptables ip6tables; do
     command -v "$tool-save" >/dev/null || continue
-    "$tool-save" 2>/dev/null | sed -E '/KUBE-|CNI-|kube-router/d' | "$tool-restore" 2>/dev/null || true
+    "$tool-save" 2>/dev/null | sed -E '/KUBE-|CNI-|kube-router|kube-bridge|allow outbound node port traffic on node interface/d' | "$tool-restore" 2>/dev/null || true
   done
   local table
   # Tables that iptables or kube-proxy made and that are empty now, or kube-proxy's own.
@@ -145,7 +113,7 @@ remove_files() {
     /usr/libexec/kubernetes/kubelet-plugins /usr/libexec/kubernetes 2>/dev/null || true
   # Written to, not replaced: where the host is a container the file is a mount.
   name="$(sed '/^# stratiform begin$/,/^# stratiform end$/d' /etc/hosts)"
-  printf '%s\n' "$name" >/etc/hosts
+  if [ "$name" = "$(cat "$state/before/hosts")" ]; then cat "$state/before/hosts" >/etc/hosts; else printf '%s\n' "$name" >/etc/hosts; fi
   systemctl daemon-reload
   systemctl reset-failed 2>/dev/null || true
 }

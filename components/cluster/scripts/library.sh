@@ -9,6 +9,9 @@ readonly state=/var/lib/stratiform/host
 readonly admin_conf=/etc/kubernetes/admin.conf
 readonly opt=/opt/stratiform
 
+# kubectl would keep what it learned of the API under the home directory of root.
+export KUBECACHEDIR=/run/stratiform/kubectl
+
 say() { echo "$*"; }
 
 fail() {
@@ -20,6 +23,46 @@ fail() {
 lock() {
   exec 9>/run/stratiform/lock
   flock 9
+}
+
+# Takes the host for the cluster, and refuses one of another cluster. What "remove" of the claim puts back is remembered first.
+take_host() {
+  local claim=/etc/stratiform/claim
+  if [ -f "$claim" ]; then
+    grep -qxF "cluster_uid=$CLUSTER_UID" "$claim" ||
+      fail "$HOST_NAME belongs to another cluster ($(sed -n 's/^cluster_name=//p' "$claim")); destroy that cluster first, or remove the host from it"
+  elif [ -e /etc/kubernetes/kubelet.conf ] || compgen -G "/etc/kubernetes/manifests/*" >/dev/null; then
+    fail "$HOST_NAME runs a Kubernetes node that is not ours (/etc/kubernetes); run 'kubeadm reset' on it first"
+  fi
+  install -d -m 0755 /etc/stratiform /etc/stratiform/release.d
+  [ -f "$claim" ] || remember
+  printf '%s\n' "schema=1" "cluster_name=$CLUSTER_NAME" "cluster_uid=$CLUSTER_UID" "host_name=$HOST_NAME" >"$claim.new"
+  mv -f "$claim.new" "$claim"
+}
+
+# What "remove" needs to put back.
+remember() {
+  install -d -m 0700 "$state/before"
+  dpkg-query --show --showformat='${binary:Package}\n' | sort >"$state/before/packages"
+  cp -p /etc/hosts "$state/before/hosts"
+  if [ -f /etc/containerd/config.toml ]; then cp -p /etc/containerd/config.toml "$state/before/containerd.toml"; fi
+  [ ! -d /var/lib/containerd ] || : >"$state/before/containerd-root"
+  [ ! -d /opt/cni ] || : >"$state/before/cni-bin"
+  [ ! -d /etc/cni ] || : >"$state/before/cni-etc"
+  [ ! -d /etc/containerd/certs.d ] || : >"$state/before/containerd-certs"
+  ! systemctl is-active --quiet containerd || : >"$state/before/containerd-active"
+  [ ! -d /opt/containerd ] || : >"$state/before/containerd-opt"
+  swapon --show=NAME --noheadings >"$state/before/swap" 2>/dev/null || true
+  lsmod 2>/dev/null | cut -d' ' -f1 | sort >"$state/before/modules" || true
+  nft list tables 2>/dev/null | sort >"$state/before/nft-tables" || true
+  # What the steps, the kubelet and kube-proxy set. Each line is what sysctl --load reads back.
+  sysctl --ignore net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables net.ipv4.conf.all.rp_filter \
+    net.ipv4.conf.default.rp_filter net.ipv4.conf.all.route_localnet net.ipv4.ip_forward >"$state/before/sysctl" 2>/dev/null || true
+  # The rest belongs to the machine as a whole, not to a host that is a container.
+  systemd-detect-virt --quiet --container ||
+    sysctl --ignore net.netfilter.nf_conntrack_max fs.inotify.max_user_instances fs.inotify.max_user_watches kernel.panic \
+      kernel.panic_on_oops vm.overcommit_memory vm.panic_on_oom kernel.keys.root_maxbytes kernel.keys.root_maxkeys \
+      >>"$state/before/sysctl" 2>/dev/null || true
 }
 
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds, telling every 10 s that it waits.

@@ -1,10 +1,12 @@
 #!/bin/bash
 # Makes the host ready to become a node: packages, container runtime, Kubernetes programs, images begun to be pulled.
-# Inputs: HOST_NAME PACKAGES KUBERNETES_VERSION KUBERNETES_URL KUBEADM_DIGEST KUBELET_DIGEST KUBECTL_DIGEST
+# Inputs: HOST_NAME CLUSTER_NAME CLUSTER_UID PACKAGES KUBERNETES_VERSION KUBERNETES_URL KUBEADM_DIGEST KUBELET_DIGEST KUBECTL_DIGEST
 #   CNI_URL CNI_DIGEST ARTIFACTS_CA REGISTRY REGISTRY_CA SANDBOX_IMAGE IMAGES UPSTREAM_IMAGES HOSTS_ENTRY
 
 apply() {
   lock
+  # A destroy that was broken off may have released the host behind the state's back.
+  take_host
   install_packages
   disable_swap
   configure_kernel
@@ -112,7 +114,8 @@ install_kubernetes() {
 }
 
 install_cni_plugins() {
-  install -d -m 0755 /opt/cni/bin /etc/cni/net.d "$opt/cni"
+  # What is there keeps its mode.
+  mkdir -p /opt/cni/bin /etc/cni/net.d "$opt/cni"
   local archive="$opt/cni/${CNI_URL##*/}"
   download "$CNI_URL" "$CNI_DIGEST" "$archive" 0644
   if [ ! -f "$opt/cni/installed" ] || [ "$(cat "$opt/cni/installed")" != "$CNI_DIGEST" ] || [ ! -x /opt/cni/bin/bridge ]; then

@@ -2,6 +2,7 @@
 # The last gate, on a control host: every node is ready and what the cluster needs of itself runs.
 # Inputs: HOST_NAME NODES
 
+stuck_since=""
 readonly own_workloads="kube-system:daemonset/kube-router kube-system:daemonset/kube-proxy kube-system:deployment/coredns
   local-path-storage:deployment/local-path-provisioner"
 
@@ -28,10 +29,20 @@ all_rolled_out() {
   done
 }
 
-# Waiting longer helps no pod that has been restarted three times or whose image cannot be pulled.
+# Waiting longer helps no pod that keeps crashing, or whose image still cannot be pulled, after half a minute.
 stuck() {
+  if in_trouble; then
+    : "${stuck_since:=$SECONDS}"
+    ((SECONDS - stuck_since >= 30))
+  else
+    stuck_since=""
+    return 1
+  fi
+}
+
+in_trouble() {
   admin get pods --all-namespaces --selector 'k8s-app in (kube-router, kube-proxy, kube-dns, local-path-provisioner)' -o 'jsonpath={range .items[*]}{range .status.initContainerStatuses[*]}{.restartCount} {.state.waiting.reason}{"\n"}{end}{range .status.containerStatuses[*]}{.restartCount} {.state.waiting.reason}{"\n"}{end}{end}' |
-    awk '($1 >= 3 && $2 == "CrashLoopBackOff") || $2 == "ImagePullBackOff" || $2 == "CreateContainerConfigError" { found = 1 } END { exit !found }'
+    awk '($1 >= 3 && $2 == "CrashLoopBackOff") || $2 == "ImagePullBackOff" { found = 1 } END { exit !found }'
 }
 
 all_ready_or_stuck() { all_ready || stuck; }

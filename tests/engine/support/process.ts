@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
+import * as path from "node:path";
 
 /** A server that a test run has started. */
 export interface Server {
@@ -58,10 +59,11 @@ export function lastLines(file: string, count = 20): string {
 
 /** Process ids of a process's children, and of theirs. */
 export function descendants(pid: number): number[] {
-  const file = `/proc/${pid}/task/${pid}/children`;
-  const children = fs.existsSync(file)
-    ? fs.readFileSync(file, "utf8").trim().split(" ").filter(Boolean).map(Number)
-    : [];
+  const tasks = `/proc/${pid}/task`;
+  if (!fs.existsSync(tasks)) return [];
+  // Each thread has children of its own.
+  const texts = fs.readdirSync(tasks).map((thread) => fs.readFileSync(path.join(tasks, thread, "children"), "utf8"));
+  const children = texts.flatMap((text) => text.split(" ").filter(Boolean).map(Number));
   return children.flatMap((child) => [child, ...descendants(child)]);
 }
 

@@ -159,7 +159,8 @@ export class Stack {
     const begin = performance.now();
     let own = 0;
     const onStart = (pid: number): void => {
-      running.add((own = pid));
+      own = pid;
+      running.add(pid);
       options.onStart?.(pid);
     };
     const result = await capture(toolchain.pulumi, ["--non-interactive", "--color=never", ...words], {

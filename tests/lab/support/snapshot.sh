@@ -34,7 +34,7 @@ find /var/lib/containerd -path '*/blobs/sha256/*' 2>/dev/null | sort
 
 part run
 find /run -maxdepth 2 \( -path /run/systemd -o -path '/run/user' -o -path '/run/log' -o -path '/run/udev' -o -path '/run/lock' \
-  -o -path '/run/sshd*' -o -name 'utmp' -o -path '/run/credentials' -o -path '/run/dbus' -o -path /run/sudo -o -path '/run/motd*' -o -path '/run/initctl' \) -prune \
+  -o -path '/run/sshd*' -o -name 'utmp' -o -path '/run/credentials' -o -path '/run/dbus' -o -path /run/sudo -o -path /run/xtables.lock -o -path '/run/containerd/*' -o -path '/run/motd*' -o -path '/run/initctl' \) -prune \
   -o -mindepth 1 -printf '%y %p\n' | sort
 
 part iptables
@@ -73,7 +73,7 @@ ps -eo ppid=,args= | awk '$1 != 2' | sed -E 's/^ *[0-9]+ //' |
 
 part units
 systemctl list-units --all --plain --no-legend --full --state=active,failed,activating 2>/dev/null | awk '{ print $1, $3 }' |
-  grep -vE '^(session-|user-|user@|run-|systemd-(hostnamed|logind|timedated|tmpfiles-clean)|.*\.device|dpkg-db-backup|apt-|ssh@|.*\.(mount|scope|slice) )' | sort
+  grep -vE '^(session-|user-|user@|run-|systemd-(hostnamed|logind|timedated|tmpfiles-clean)|.*\.device|dpkg-db-backup|apt-|ssh@|network-online\.target|.*\.(mount|scope|slice) )' | sort
 systemctl list-unit-files --no-legend --full 2>/dev/null | awk '{ print $1, $2 }' | grep -vE ' (transient|generated)$' | sort
 
 part mounts

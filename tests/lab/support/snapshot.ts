@@ -57,9 +57,11 @@ export function diffSnapshots(before: Snapshot, after: Snapshot): string[] {
 export function assertSame(host: string, before: Snapshot, after: Snapshot, ignored?: RegExp): void {
   assert.ok((before.get("files")?.length ?? 0) > 100, `the snapshot of ${host} is empty`);
   const differences = diffSnapshots(before, after).filter((line) => !ignored?.test(line));
-  assert.equal(
-    differences.slice(0, 60).join("\n"),
-    "",
-    `${host} is not as it was (${differences.length} differences, "+" is new, "-" is gone)`,
-  );
+  if (differences.length > 0) {
+    const most = 40;
+    const more = differences.length > most ? `\n  … and ${differences.length - most} more` : "";
+    assert.fail(
+      `${host} is not as it was ("+" is new, "-" is gone):\n  ${differences.slice(0, most).join("\n  ")}${more}`,
+    );
+  }
 }
