@@ -1,16 +1,21 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
 import { UserError } from "./error";
 import { capture, type Result } from "./execute";
 import { labDirectory } from "./names";
 import type { LabRecord } from "./record";
 import { hasConfig } from "./stack-file";
-import { repositoryDirectory } from "./toolchain/index";
 import { requireTools } from "./tools";
 
 const keyName = "stratiform:sshPrivateKey";
 /** Commands of Pulumi that take `--config-file`; all of them take `--stack` too. */
 const configCommands = new Set("up update preview pre refresh destroy down dn import watch logs config".split(" "));
+
+/**
+ * Commands about the stack itself. They know no `--config-file`, and would put a salt into the committed stack file; they
+ * run in the lab's directory, which is a project of the same name with the lab's stack file.
+ */
+const stackCommands = new Set(["stack", "state", "cancel"]);
 
 /** Stack file of a lab. */
 export function stackFileOf(record: Pick<LabRecord, "name" | "stack">): string {
@@ -47,7 +52,11 @@ export function labEnvironment(record: LabRecord, base: NodeJS.ProcessEnv = proc
 export function pulumiArguments(args: readonly string[], stack: string, stackFile: string): string[] {
   const at = args.findIndex((word) => !word.startsWith("-"));
   const command = args[at];
-  if (command === undefined || !configCommands.has(command)) return [...args];
+  if (command === undefined) return [...args];
+  if (stackCommands.has(command) && !args.includes("--cwd") && !args.includes("-C")) {
+    return ["--cwd", dirname(stackFile), ...args];
+  }
+  if (!configCommands.has(command)) return [...args];
   const end = args.indexOf("--");
   const options = args.slice(at + 1, end < 0 ? undefined : end);
   const has = (...names: string[]) =>
@@ -59,8 +68,8 @@ export function pulumiArguments(args: readonly string[], stack: string, stackFil
 }
 
 /**
- * Makes the stack, and puts the SSH key into its file as a secret. Pulumi does both: the lab's directory poses as the
- * project for this moment, so that salt and secret go into the lab's stack file and not into the repository.
+ * Makes the stack, and puts the SSH key into its file as a secret. Pulumi does both: the lab's directory is a
+ * project of the same name, so that salt and secret go into the lab's stack file and not into the repository.
  */
 export async function prepareStack(record: LabRecord): Promise<void> {
   const directory = labDirectory(record.name);
@@ -72,20 +81,16 @@ export async function prepareStack(record: LabRecord): Promise<void> {
     capture(tools.pulumi, ["--non-interactive", ...args], { cwd, env, ...(input === undefined ? {} : { input }) });
   const salted = /^encryptionsalt:|^secretsprovider:/m.test(await readFile(file, "utf8"));
   await writeFile(project, "name: stratiform\nruntime: nodejs\n");
-  try {
-    if (!salted) {
-      const made = await pulumi(["stack", "init", record.stack], directory);
-      if (made.code !== 0) throw stackError(record, made, env);
-    }
-    if (!(await hasConfig(file, keyName))) {
-      const key = await readFile(join(directory, "ssh_key"), "utf8");
-      const set = await pulumi(["config", "set", "--secret", "--stack", record.stack, keyName], directory, key);
-      if (set.code !== 0) throw stackError(record, set, env);
-    }
-  } finally {
-    await rm(project, { force: true });
+  if (!salted) {
+    const made = await pulumi(["stack", "init", record.stack], directory);
+    if (made.code !== 0) throw stackError(record, made, env);
   }
-  const selected = await pulumi(["stack", "select", record.stack], repositoryDirectory);
+  if (!(await hasConfig(file, keyName))) {
+    const key = await readFile(join(directory, "ssh_key"), "utf8");
+    const set = await pulumi(["config", "set", "--secret", "--stack", record.stack, keyName], directory, key);
+    if (set.code !== 0) throw stackError(record, set, env);
+  }
+  const selected = await pulumi(["stack", "select", record.stack], directory);
   if (selected.code !== 0) throw stackError(record, selected, env);
 }
 

@@ -316,6 +316,7 @@ function bringToVersion(build: Build, host: HostArgs, dependsOn: pulumi.Resource
         CONTROL: host.roles.includes("control") ? "yes" : "no",
         HOST_KUBECONFIG: hostKubeconfig(build),
         IMAGES: hostImages(plan, host).all,
+        OWN_DNS: plan.args.imageMirror?.tags?.coredns ? "yes" : "no",
       },
     },
     { ...build.inCluster, dependsOn },

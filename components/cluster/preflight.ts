@@ -277,11 +277,24 @@ export function preflight(
     if (findings.errors.length > 0) {
       const list = findings.errors.map((text) => `  - ${text}`).join("\n");
       await pulumi.log.error(`the hosts are not fit, and nothing was changed:\n${list}`, resource);
-      // What follows names every resource that waited; the list has been said.
-      throw new pulumi.ResourceError("the hosts are not fit (see above)", resource, true);
+      endProgram(resource);
     }
     return true;
   });
+}
+
+/** Exit code of a program by which Pulumi's program host knows that the user has been told: it adds nothing. */
+const alreadyReported = 32;
+
+/**
+ * Ends the program after its error was logged. A rejected output would travel through all steps that wait for it, and
+ * be told once for each; so where the program has a process of its own, that ends here.
+ */
+function endProgram(resource: pulumi.Resource): never {
+  if (/[\\/]@pulumi[\\/]pulumi[\\/]cmd[\\/]run[\\/]/.test(process.argv[1] ?? "")) {
+    process.exit(alreadyReported);
+  }
+  throw new pulumi.ResourceError("the hosts are not fit (see the error before)", resource, true);
 }
 
 /** An output's value, or undefined in a preview in which it is not known yet. */

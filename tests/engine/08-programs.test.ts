@@ -35,7 +35,9 @@ describe("the package for other languages", function () {
     const folder = path.join(engine().directory, "package");
     const copy = path.join(folder, "components");
     fs.cpSync(path.join(repositoryDirectory, "components"), copy, { recursive: true });
-    fs.symlinkSync(path.join(repositoryDirectory, "node_modules"), path.join(folder, "node_modules"));
+    for (const name of ["node_modules", "tsconfig.json"]) {
+      fs.symlinkSync(path.join(repositoryDirectory, name), path.join(folder, name));
+    }
     const manifest = JSON.parse(fs.readFileSync(path.join(copy, "package.json"), "utf8")) as object;
     fs.writeFileSync(path.join(copy, "package.json"), JSON.stringify({ ...manifest, dependencies: {} }));
     // The command leaves out what has its default, so the snapshot goes through it too.

@@ -199,7 +199,8 @@ describe("lab: commands", () => {
       ...["preview", ...added, "--diff"],
     ]);
     assert.deepEqual(completed("config", "set", "a", "b"), ["config", ...added, "set", "a", "b"]);
-    assert.deepEqual(completed("stack", "output"), ["stack", "output"]);
+    assert.deepEqual(completed("stack", "output"), ["--cwd", "/lab", "stack", "output"]);
+    assert.deepEqual(completed("-C", "elsewhere", "stack", "output"), ["-C", "elsewhere", "stack", "output"]);
     assert.deepEqual(completed("cancel", "--yes"), ["cancel", "--yes"]);
     assert.deepEqual(completed(), []);
   });

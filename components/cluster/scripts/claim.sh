@@ -67,6 +67,8 @@ remove_networks() {
   local netns link tool
   for netns in /run/netns/cni-*; do ip netns delete "${netns##*/}" 2>/dev/null || rm -f "$netns"; done
   rmdir /run/netns 2>/dev/null || true
+  # Those of pods whose network namespace is still held.
+  for link in /sys/class/net/kube-bridge/brif/*; do ip link delete "${link##*/}" 2>/dev/null || true; done
   for link in kube-bridge kube-dummy-if kube-ipvs0 $(ip -o link show type ipip 2>/dev/null | awk -F': ' '{print $2}' | cut -d@ -f1 | grep '^tun-' || true); do
     ip link delete "$link" 2>/dev/null || true
   done

@@ -87,6 +87,8 @@ join() {
   local other="$1"
   say "joining the control plane at $other"
   remove_stale_member "$other"
+  # Of a try that was broken off; kubeadm refuses a name whose node still seems to be ready.
+  peer_kubectl "$other" delete node "$HOST_NAME" --ignore-not-found >/dev/null
   (umask 077 && cp "$host_conf" /run/stratiform/discovery.conf)
   kubectl --kubeconfig /run/stratiform/discovery.conf config set-cluster cluster --server="https://$other:6443" >/dev/null
   printf '%s\n' "$JOIN_CONFIG" >/run/stratiform/kubeadm.yaml

@@ -1,6 +1,10 @@
 #!/bin/bash
 # Brings the node to a Kubernetes version: nothing to do right after it joined, an upgrade when the version changed.
-# Inputs: HOST_NAME KUBERNETES_VERSION CONTROL HOST_KUBECONFIG IMAGES
+# Inputs: HOST_NAME KUBERNETES_VERSION CONTROL HOST_KUBECONFIG IMAGES OWN_DNS
+
+# kubeadm refuses a CoreDNS that it does not know: one of the mirror's own version stays as it is.
+skip=()
+[ "$OWN_DNS" = no ] || skip=(--skip-phases=addon/coredns)
 
 apply() {
   lock
@@ -38,7 +42,7 @@ upgrade_control_plane() {
   echo first >"$state/upgrading"
   allow_cgroup_v1
   run_kubeadm "kubeadm upgrade apply" upgrade apply "$KUBERNETES_VERSION" --yes --etcd-upgrade=true --patches /etc/stratiform/patches \
-    --ignore-preflight-errors=SystemVerification,CoreDNSUnsupportedPlugins,CoreDNSMigration
+    "${skip[@]}" --ignore-preflight-errors=SystemVerification,CoreDNSUnsupportedPlugins,CoreDNSMigration
 }
 
 # From 1.35 on a kubelet on cgroup v1 must be told so by its configuration file before it starts.
@@ -52,7 +56,7 @@ allow_cgroup_v1() {
 }
 
 upgrade_node() {
-  run_kubeadm "kubeadm upgrade node" upgrade node --patches /etc/stratiform/patches --ignore-preflight-errors=SystemVerification
+  run_kubeadm "kubeadm upgrade node" upgrade node --patches /etc/stratiform/patches "${skip[@]}" --ignore-preflight-errors=SystemVerification
 }
 
 # kubeadm's upgrade can be run again at any point.

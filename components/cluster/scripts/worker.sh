@@ -10,6 +10,8 @@ apply() {
     # An earlier try may have been broken off at any point.
     if compgen -G '/etc/kubernetes/*.conf' >/dev/null || [ -e /var/lib/kubelet/config.yaml ]; then
       kubeadm reset --force >/run/stratiform/reset.log 2>&1 || true
+      # kubeadm refuses a name whose node still seems to be ready.
+      host_kubectl delete node "$HOST_NAME" --ignore-not-found >/dev/null
     fi
     install -d -m 0755 /etc/kubernetes
     (umask 077 && cp "$host_conf" /run/stratiform/discovery.conf)

@@ -35,6 +35,8 @@ export interface Operation {
   pid: Promise<number>;
   /** Whether it has ended. */
   ended(): boolean;
+  /** Names of the resources that are done so far. */
+  completed(): Set<string>;
   /** Does something meanwhile. @throws AssertionError with the output if the operation fails before that is done */
   meanwhile<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -44,6 +46,7 @@ export type Config = Record<string, string | number | boolean>;
 
 interface EngineEvent {
   resourcePreEvent?: { metadata: { op: string; urn: string } };
+  resOutputsEvent?: { metadata: { urn: string } };
   summaryEvent?: { resourceChanges?: Record<string, number> };
 }
 
@@ -137,13 +140,15 @@ export class Stack {
     let ended = false;
     const done = this.execute(words, { onStart: (id) => started(id) }).then((result) => {
       ended = true;
-      return { ...result, ...readEvents(log) };
+      return { ...result, ...summaryOf(readEvents(log)) };
     });
     const failed = done.then<never>((outcome) =>
       outcome.code === 0 ? new Promise(() => undefined) : assert.fail(outcome.text),
     );
     failed.catch(() => undefined);
-    return { done, pid, ended: () => ended, meanwhile: (work) => Promise.race([work(), failed]) };
+    const completed = (): Set<string> =>
+      new Set(readEvents(log).flatMap((event) => nameOf(event.resOutputsEvent?.metadata.urn ?? "") || []));
+    return { done, pid, ended: () => ended, completed, meanwhile: (work) => Promise.race([work(), failed]) };
   }
 
   /** Runs any command of Pulumi in the program's folder. */
@@ -179,14 +184,17 @@ function nameOf(urn: string): string {
   return urn.slice(urn.lastIndexOf("::") + 2);
 }
 
-/** What the engine's event log says. A CLI that was killed leaves one that breaks off. */
-function readEvents(file: string): Pick<Outcome, "steps" | "changes"> {
+/** What the engine's event log says so far. A CLI that was killed leaves one that breaks off. */
+function readEvents(file: string): EngineEvent[] {
   const text = fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "";
-  const events = text.split("\n").flatMap((line) => (line.endsWith("}") ? [JSON.parse(line) as EngineEvent] : []));
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  return whole.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as EngineEvent]));
+}
+
+function summaryOf(events: EngineEvent[]): Pick<Outcome, "steps" | "changes"> {
   const steps = events.flatMap(({ resourcePreEvent }) => {
     const { op, urn } = resourcePreEvent?.metadata ?? { op: "same", urn: "" };
     return quiet.has(op) ? [] : [{ op, name: nameOf(urn) }];
   });
-  const changes = events.find((event) => event.summaryEvent)?.summaryEvent?.resourceChanges ?? {};
-  return { steps, changes };
+  return { steps, changes: events.find((event) => event.summaryEvent)?.summaryEvent?.resourceChanges ?? {} };
 }

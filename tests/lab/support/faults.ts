@@ -16,6 +16,9 @@ export interface Fault {
   after?: boolean;
 }
 
+/** Faults that may not have come about yet. */
+const pending = new Set<{ site: Site; fault: Fault }>();
+
 /**
  * Makes the next such call of a program fail, once. A wrapper goes where a step looks first, and takes itself away when
  * it fails.
@@ -32,15 +35,18 @@ export async function failOnce(site: Site, fault: Fault): Promise<void> {
     'echo "error: made to fail by a test" >&2',
     "exit 1",
   ].join("\n");
+  pending.add({ site, fault });
   await site.ssh(fault.host, `cat >${wrapper} <<'WRAPPER'\n${script}\nWRAPPER\nchmod 755 ${wrapper}`);
 }
 
-/** Takes faults away that did not come about. Returns the hosts and programs of those. */
-export async function removeFaults(site: Site, faults: readonly Fault[]): Promise<string[]> {
+/** Takes faults away that did not come about, for a hook after each test. Returns their hosts and programs. */
+export async function removeFaults(): Promise<string[]> {
   const left: string[] = [];
-  for (const { host, program } of faults) {
-    const text = await site.ssh(host, `f=/usr/local/sbin/${program}; [ ! -e $f ] || { echo left; rm -f $f; }`);
+  for (const entry of pending) {
+    const { host, program } = entry.fault;
+    const text = await entry.site.ssh(host, `f=/usr/local/sbin/${program}; [ ! -e $f ] || { echo left; rm -f $f; }`);
     if (text.trim() === "left") left.push(`${host}: ${program}`);
+    pending.delete(entry);
   }
   return left;
 }
@@ -49,9 +55,13 @@ export async function removeFaults(site: Site, faults: readonly Fault[]): Promis
 export type KillPoint = { seconds: number } | { host: string; condition: string };
 
 /**
- * Runs `pulumi up` (or `destroy`) and ends it, and it alone, with SIGKILL at a point. Returns whether it was still running.
+ * Runs `pulumi up` (or `destroy`) and ends it, and it alone, with SIGKILL at a point. Returns how it ended if it was not running any more.
  */
-export async function killedUp(site: Site, point: KillPoint, command: "up" | "destroy" = "up"): Promise<boolean> {
+export async function killedUp(
+  site: Site,
+  point: KillPoint,
+  command: "up" | "destroy" = "up",
+): Promise<Result | undefined> {
   let pid: number | undefined;
   let result: Result | undefined;
   const run = site.lab
@@ -80,12 +90,18 @@ export async function killedUp(site: Site, point: KillPoint, command: "up" | "de
     );
   }
   if (result !== undefined) {
-    return false;
+    return result;
   }
   assert.ok(pid !== undefined && pid > 0, "pulumi was not started");
   process.kill(pid, "SIGKILL");
   await run;
-  return true;
+  return undefined;
+}
+
+/** Ends `pulumi up` at a point that it must not have passed before. */
+export async function killUp(site: Site, point: KillPoint): Promise<void> {
+  const ended = await killedUp(site, point);
+  assert.equal(ended, undefined, `up ended before it was killed:\n${ended ? textOf(ended).slice(-3000) : ""}`);
 }
 
 /** `pulumi cancel --yes`, then `up`, as a person does after a killed one. */
@@ -112,13 +128,13 @@ export async function assertNoOrphans(site: Site): Promise<void> {
     );
     assert.equal(files.trim(), "", `files left in /run/stratiform of ${host}`);
   }
+  // Pulumi remembers creations that were broken off until a refresh; by then they are all there.
+  await site.pulumiOk("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--expect-no-changes");
   const state = JSON.parse((await site.pulumi(["stack", "export"])).stdout) as {
     deployment: {
-      pending_operations?: { type: string; resource: { urn: string } }[];
       resources: { type: string; id?: string; outputs?: { metadata?: { name?: string; namespace?: string } } }[];
     };
   };
-  assert.deepEqual(state.deployment.pending_operations ?? [], []);
   const owned = state.deployment.resources
     .filter(({ type }) => type.startsWith("kubernetes:"))
     .map(({ type, outputs }) => `${type.split(":").pop()}/${outputs?.metadata?.name}`);

@@ -10,7 +10,7 @@ export interface Operation {
   name: string;
 }
 
-/** What `pulumi preview` would change, sorted by name; resources that stay as they are are left out. */
+/** What `pulumi preview` would change, sorted by name: resources, without what only groups them. */
 export async function plannedChanges(site: Site): Promise<Operation[]> {
   const result = await site.pulumi(["preview", "--json"]);
   assert.equal(result.code, 0, textOf(result).slice(-3000));
@@ -18,7 +18,10 @@ export async function plannedChanges(site: Site): Promise<Operation[]> {
     steps?: { op: string; urn: string }[];
   };
   return (steps ?? [])
-    .filter(({ op }) => !["same", "read", "refresh"].includes(op))
+    .filter(
+      ({ op, urn }) =>
+        !["same", "read", "refresh"].includes(op) && !/(stratiform:index:\w+|pulumi:Stack)::[^:]+$/.test(urn),
+    )
     .map(({ op, urn }) => ({ op, name: urn.slice(urn.lastIndexOf("::") + 2) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -20,5 +20,6 @@ const annotations = { "pulumi.com/skipAwait": "true" };
 new k8s.apps.v1.Deployment("idle", deployment("idle", { namespace, configMap: idle, annotations }), options);
 new k8s.apps.v1.DaemonSet("agent", daemonSet("agent", { namespace, configMap: idle }), options);
 
-const address = { selector: { app: "web" }, ports: [{ port: 80 }] };
+// A Service waits until it leads somewhere.
+const address = { selector: { app: "agent" }, ports: [{ port: 80 }] };
 new k8s.core.v1.Service("address", { metadata: { name: "address", namespace }, spec: address }, options);
