@@ -50,6 +50,10 @@ export async function destroyed(): Promise<Site> {
 
 before("the lab with three hosts", async function () {
   this.timeout(3_600_000);
+  // One that an earlier run left behind, killed perhaps, proves nothing.
+  if (!keep) {
+    await labDown(labName, new TerminalReporter());
+  }
   current = new Site(await labUp({ name: labName, hosts: 3 }, new TerminalReporter()));
   const file = path.join(current.lab.directory, "bare-hosts.json");
   const known = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Record<string, string>) : {};

@@ -201,7 +201,7 @@ describe("lab: commands", () => {
     assert.deepEqual(completed("config", "set", "a", "b"), ["config", ...added, "set", "a", "b"]);
     assert.deepEqual(completed("stack", "output"), ["--cwd", "/lab", "stack", "output"]);
     assert.deepEqual(completed("-C", "elsewhere", "stack", "output"), ["-C", "elsewhere", "stack", "output"]);
-    assert.deepEqual(completed("cancel", "--yes"), ["cancel", "--yes"]);
+    assert.deepEqual(completed("cancel", "--yes"), ["--cwd", "/lab", "cancel", "--yes"]);
     assert.deepEqual(completed(), []);
   });
 

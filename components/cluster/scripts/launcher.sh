@@ -9,10 +9,16 @@ launch() {
   local unit="stratiform-$step.service" program="$directory/$step.sh" log="$directory/$step.log"
 
   install -d -m 0700 "$directory"
-  if systemctl is-active --quiet "$unit"; then
-    echo "waiting for an earlier run of the step \"$step\" on this host"
-    while systemctl is-active --quiet "$unit"; do sleep 1; done
-  fi
+  # Until the earlier unit is gone, not only ended: its name is free only then. One launcher of a step at a time.
+  local waited=""
+  exec 8>"$directory/$step.launch"
+  until flock --nonblock 8 && [ "$(systemctl show --property=LoadState --value "$unit")" = not-found ]; do
+    [ -n "$waited" ] || echo "waiting for an earlier run of the step \"$step\" on this host"
+    waited=yes
+    sleep 1
+  done
+  # Nobody listens any more where this launcher's connection broke meanwhile: writing ends it here, before it begins.
+  [ -z "$waited" ] || echo "the earlier run has ended"
 
   (umask 077 && cat >"$program" && : >"$log")
   tail -n +1 -F "$log" 2>/dev/null &

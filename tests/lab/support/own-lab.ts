@@ -33,6 +33,7 @@ export function ownLab(options: LabOptions & { name: string }): OwnLab {
 
   before(`lab ${options.name}`, async function () {
     this.timeout(3_600_000);
+    await labDown(options.name, new TerminalReporter());
     site = new Site(await labUp(options, new TerminalReporter()));
     bare = await site.snapshots(site.hosts);
   });
