@@ -34,7 +34,7 @@ describe("pods that do not come up", function () {
 
   before(async () => {
     // The official plugin names the cause only when its time is over.
-    stack = await Stack.create("broken", engine().standIn ? {} : { timeout: "45s" });
+    stack = await Stack.create("broken", engine().standIn ? {} : { timeout: "40s" });
     const up = stack.start();
     [pull] = await up.meanwhile(() => newPods("broken", "pull"));
     [crash] = await up.meanwhile(() => newPods("broken", "crash"));
