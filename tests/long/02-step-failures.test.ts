@@ -10,10 +10,13 @@ const worker = "steps-2";
 const admin = "--kubeconfig /etc/kubernetes/admin.conf --request-timeout=30s";
 const host = "--kubeconfig /run/stratiform/host.conf --request-timeout=30s";
 
-/** A fault in the middle of each step, in the order in which a deployment comes to them. */
+/**
+ * A fault in the middle of each step, in the order in which a deployment comes to them. All before the control plane is
+ * there are on the control host: its steps would else go on beside a failure on a worker.
+ */
 const faults: (Fault & { step: string })[] = [
-  { step: "claim", host: worker, program: "dpkg-query", arguments: "--show" },
-  { step: "prepare, downloads", host: worker, program: "curl", arguments: "--fail" },
+  { step: "claim", host: control, program: "dpkg-query", arguments: "--show" },
+  { step: "prepare, downloads", host: control, program: "curl", arguments: "--fail" },
   { step: "prepare, plugins", host: control, program: "tar", arguments: "--extract" },
   { step: "control plane, before its work", host: control, program: "kubeadm", arguments: "init" },
   { step: "control plane, after its work", host: control, program: "kubeadm", arguments: "init", after: true },

@@ -62,7 +62,7 @@ describe("three control hosts with a virtual IP", function () {
     );
     // Not only reading: etcd has a majority.
     await eventually("a change to be taken", 120, async () => {
-      await site.kubectl("create", "configmap", "written-without-holder", "--request-timeout=10s");
+      await site.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "written-without-holder" } });
       return true;
     });
     await site.lab.powerOn(holder);

@@ -1,20 +1,22 @@
 #!/bin/bash
-# The host belongs to one cluster. "apply" takes it, "remove" gives it back as it was.
+# The host belongs to one cluster. "apply" changes nothing: a step that fails or is killed is not in the state, and nothing
+# would ever undo it. So the claim is in the state first, then "prepare" takes the host, and "remove" gives it back as it was.
 # Inputs: CLUSTER_NAME CLUSTER_UID HOST_NAME VIRTUAL_IP
 
 apply() {
   lock
-  take_host
+  refuse_foreign_host
 }
 
 remove() {
   lock
-  if [ ! -f /etc/stratiform/claim ]; then
-    rm -rf "$state"
+  if [ ! -f "$claim" ]; then
+    # At most "prepare" was broken off while it remembered what is there.
+    rm -rf "$state" /etc/stratiform
     say "nothing to release"
     return 0
   fi
-  grep -qxF "cluster_uid=$CLUSTER_UID" /etc/stratiform/claim || fail "$HOST_NAME belongs to another cluster; it was left alone"
+  grep -qxF "cluster_uid=$CLUSTER_UID" "$claim" || fail "$HOST_NAME belongs to another cluster; it was left alone"
   local hook
   for hook in /etc/stratiform/release.d/*; do
     [ -x "$hook" ] || continue

@@ -20,6 +20,7 @@ launch() {
   # Nobody listens any more where this launcher's connection broke meanwhile: writing ends it here, before it begins.
   [ -z "$waited" ] || echo "the earlier run has ended"
 
+  install -d -m 0700 "$directory"
   (umask 077 && cat >"$program" && : >"$log")
   tail -n +1 -F "$log" 2>/dev/null &
   local tail_pid=$!
@@ -34,7 +35,7 @@ launch() {
   sleep 0.2
   kill "$tail_pid" 2>/dev/null || true
   wait "$tail_pid" 2>/dev/null || true
-  # A released host keeps nothing of ours, this step's log included.
-  [ -e /etc/stratiform/claim ] || [ "$action" != remove ] || rm -rf "$directory"
+  # A host that is not taken keeps nothing of ours, this step's log included.
+  [ -e /etc/stratiform/claim ] || rm -rf "$directory"
   return "$status"
 }

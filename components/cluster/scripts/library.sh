@@ -8,6 +8,7 @@ trap 'echo "error: $HOST_NAME: a command of ${FUNCNAME[0]:-the step} failed with
 readonly state=/var/lib/stratiform/host
 readonly admin_conf=/etc/kubernetes/admin.conf
 readonly opt=/opt/stratiform
+readonly claim=/etc/stratiform/claim
 
 # kubectl would keep what it learned of the API under the home directory of root.
 export KUBECACHEDIR=/run/stratiform/kubectl
@@ -25,15 +26,19 @@ lock() {
   flock 9
 }
 
-# Takes the host for the cluster, and refuses one of another cluster. What "remove" of the claim puts back is remembered first.
-take_host() {
-  local claim=/etc/stratiform/claim
+# Refuses a host of another cluster. Changes nothing.
+refuse_foreign_host() {
   if [ -f "$claim" ]; then
     grep -qxF "cluster_uid=$CLUSTER_UID" "$claim" ||
       fail "$HOST_NAME belongs to another cluster ($(sed -n 's/^cluster_name=//p' "$claim")); destroy that cluster first, or remove the host from it"
   elif [ -e /etc/kubernetes/kubelet.conf ] || compgen -G "/etc/kubernetes/manifests/*" >/dev/null; then
     fail "$HOST_NAME runs a Kubernetes node that is not ours (/etc/kubernetes); run 'kubeadm reset' on it first"
   fi
+}
+
+# Takes the host for the cluster. What the claim's "remove" puts back is remembered first.
+take_host() {
+  refuse_foreign_host
   install -d -m 0755 /etc/stratiform /etc/stratiform/release.d
   [ -f "$claim" ] || remember
   printf '%s\n' "schema=1" "cluster_name=$CLUSTER_NAME" "cluster_uid=$CLUSTER_UID" "host_name=$HOST_NAME" >"$claim.new"

@@ -5,7 +5,6 @@
 
 apply() {
   lock
-  # A destroy that was broken off may have released the host behind the state's back.
   take_host
   install_packages
   disable_swap

@@ -69,7 +69,7 @@ ls -1 /var/lib/cni 2>/dev/null | sort
 
 part processes
 ps -eo ppid=,args= | awk '$1 != 2' | sed -E 's/^ *[0-9]+ //' |
-  grep -vE '^(sshd: |bash|/bin/bash|sh |-bash|ps |awk|sed|sort|grep|\[|\(sd-pam\)|/lib/systemd/systemd-(hostnamed|logind|timedated|localed)|/lib/systemd/systemd --user|/usr/sbin/sshd -D -R)' | sort -u
+  grep -vE '^(sshd: |bash|/bin/bash|sh |-bash|ps |awk|sed|sort|grep|\[|\(sd-pam\)|\(udev-worker\)|/lib/systemd/systemd-(hostnamed|logind|timedated|localed)|/lib/systemd/systemd --user|/usr/sbin/sshd -D -R)' | sort -u
 
 part units
 systemctl list-units --all --plain --no-legend --full --state=active,failed,activating 2>/dev/null | awk '{ print $1, $3 }' |
