@@ -1,6 +1,9 @@
 import Table from "cli-table3";
-import colors from "picocolors";
+import picocolors from "picocolors";
 import type { Progress, Reporter } from "./toolchain/reporter";
+
+/** Plain where nobody looks: the library itself also colours for CI systems. */
+const colors = picocolors.createColors(process.stdout.isTTY === true && picocolors.isColorSupported);
 
 /** Time of one phase. */
 export interface PhaseTime {

@@ -80,7 +80,7 @@ export interface SshArgs {
   insecure?: boolean;
 }
 
-/** Where the Kubernetes API is found. Every form has one stable name, so the form can change later. */
+/** Where the Kubernetes API is found. Settle it before the first `up`: the control hosts' certificates name it. */
 export interface EndpointArgs {
   /** Name of the API in certificates and on the hosts. @default "api.<cluster>.internal" */
   name?: string;

@@ -67,7 +67,7 @@ export class ExistingCluster extends pulumi.ComponentResource {
    * @param opts options of the component
    */
   constructor(name: string, args: ExistingClusterArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("stratiform:index:ExistingCluster", name, args, opts);
+    super("stratiform:index:ExistingCluster", name, { ...args, kubeconfig: pulumi.secret(args.kubeconfig) }, opts);
     const clusterName = args.clusterName ?? name;
     if (!dnsLabel.test(clusterName)) {
       throw new pulumi.ResourceError(

@@ -32,10 +32,9 @@ export function shellAssignments(inputs: Record<string, string>): string {
  * What a step's shell reads from standard input: the launcher, and the program it starts as a unit of its own. Inputs
  * and program travel this way because a process list shows arguments, and a failure's message shows the command.
  */
-export function stepProgram(step: string, script: Script, inputs: Record<string, string>): string {
+export function stepProgram(script: Script, inputs: Record<string, string>): string {
   const end = "STRATIFORM_END_OF_PROGRAM";
   const program = [
-    `readonly STEP=${shellQuote(step)}`,
     shellAssignments(inputs),
     readScript("library"),
     readScript(script),
@@ -44,7 +43,7 @@ export function stepProgram(step: string, script: Script, inputs: Record<string,
   if (program.includes(`\n${end}\n`)) {
     throw new Error("an input of a host step contains the mark that ends the program");
   }
-  return `${readScript("launcher")}\nlaunch ${shellQuote(step)} "$1" <<'${end}'\n${program}\n${end}\n`;
+  return `${readScript("launcher")}\nlaunch ${shellQuote(script)} "$1" <<'${end}'\n${program}\n${end}\n`;
 }
 
 /** The command that runs a program from standard input as root. It never contains an input. */
@@ -62,8 +61,6 @@ export interface HostStepArgs {
   inputs: StepInputs;
   /** Whether deleting the resource runs the script's `remove`. @default false */
   removes?: boolean;
-  /** Values whose change replaces the resource. @default none */
-  triggers?: string[];
 }
 
 /**
@@ -73,7 +70,7 @@ export interface HostStepArgs {
  */
 export function hostStep(name: string, args: HostStepArgs, opts: pulumi.CustomResourceOptions): command.remote.Command {
   const stdin = pulumi.secret(
-    pulumi.all(args.inputs).apply((inputs) => stepProgram(args.script, args.script, inputs as Record<string, string>)),
+    pulumi.all(args.inputs).apply((inputs) => stepProgram(args.script, inputs as Record<string, string>)),
   );
   return new command.remote.Command(
     name,
@@ -83,7 +80,6 @@ export function hostStep(name: string, args: HostStepArgs, opts: pulumi.CustomRe
       update: asRoot("apply"),
       ...(args.removes ? { delete: asRoot("remove") } : {}),
       stdin,
-      triggers: args.triggers ?? [],
       addPreviousOutputInEnv: false,
     },
     { deleteBeforeReplace: true, additionalSecretOutputs: ["stdin"], ...opts },

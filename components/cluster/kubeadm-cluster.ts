@@ -261,6 +261,7 @@ function joinControl(build: Build, host: HostArgs, dependsOn: pulumi.Resource[])
           .map((other) => other.address)
           .sort()
           .join(" "),
+        MAY_INITIALISE: host === plan.controls[0] ? "yes" : "no",
         CLUSTER_CONFIG: clusterConfiguration(plan),
         INIT_CONFIG: initConfiguration(plan, host),
         JOIN_CONFIG: joinConfiguration(plan, host),
@@ -338,6 +339,7 @@ function allReady(build: Build, dependsOn: pulumi.Resource[]): command.remote.Co
           .map((host) => host.name)
           .sort()
           .join(" "),
+        // Not read on the host: an upgrade passes the gate anew.
         KUBERNETES_VERSION: plan.kubernetesVersion,
       },
     },

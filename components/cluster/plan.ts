@@ -45,7 +45,7 @@ export function planCluster(name: string, args: KubeadmClusterArgs): ClusterPlan
     args,
     clusterName,
     kubernetesVersion: args.kubernetesVersion ?? defaultKubernetesVersion,
-    endpointName: args.endpoint?.name ?? `api.${clusterName}.internal`,
+    endpointName: args.endpoint?.name ?? externalName(args) ?? `api.${clusterName}.internal`,
     endpointAddress,
     podNetwork: args.networks?.pods ?? defaultPodNetwork,
     serviceNetwork: args.networks?.services ?? defaultServiceNetwork,
@@ -53,6 +53,16 @@ export function planCluster(name: string, args: KubeadmClusterArgs): ClusterPlan
     controls,
     workers: args.hosts.filter((host) => !host.roles.includes("control")),
   };
+}
+
+/** The external endpoint where it is a name: the user's DNS has it, and no other would resolve. */
+function externalName(args: KubeadmClusterArgs): string | undefined {
+  const external = args.endpoint?.external;
+  return external && !isAddress(external) ? external : undefined;
+}
+
+function isAddress(text: string): boolean {
+  return /^[0-9.]+$/.test(text);
 }
 
 /** Port of the API at the endpoint. */
@@ -67,7 +77,7 @@ export function apiServer(plan: ClusterPlan): string {
 
 /** The line of a host's /etc/hosts that gives the API its stable name; empty where the user's DNS has it. */
 export function hostsEntry(plan: ClusterPlan): string {
-  return /^[0-9.]+$/.test(plan.endpointAddress) ? `${plan.endpointAddress} ${plan.endpointName}` : "";
+  return isAddress(plan.endpointAddress) ? `${plan.endpointAddress} ${plan.endpointName}` : "";
 }
 
 /** A release file: where it is and what it must be. */
@@ -115,13 +125,13 @@ export interface HostImages {
 }
 
 /**
- * Images that a host pulls beside its preparation. From upstream, where kubeadm knows the tags, the host asks kubeadm
- * itself, and this list has only what kubeadm does not name.
+ * Images that a host pulls beside its preparation. From upstream the host asks kubeadm, which knows names and tags; the
+ * others are left to the kubelet, since a pull by hand would have to name a registry that a pod's image need not.
  */
 export function hostImages(plan: ClusterPlan, host: HostArgs): HostImages {
   const mirror = plan.args.imageMirror;
   if (!mirror) {
-    return { controlPlane: "", all: `${addonImage(plan, "kube-router")} -` };
+    return { controlPlane: "", all: "" };
   }
   const lines = (names: string[]): string =>
     names.map((name) => `${mirror.registry}/${name} ${mirror.digests?.[name] ?? "-"}`).join("\n");

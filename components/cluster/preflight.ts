@@ -133,11 +133,25 @@ function judgeHost(
       `it belongs to another cluster, "${first("claim_cluster_name")}" (${owner}); destroy that cluster with its own stack, or take the host out of it`,
     );
   }
-  if (report.has("foreign")) {
+  const otherName = first("claim_host_name");
+  if (owner !== undefined && owner === clusterUid && otherName !== host.name) {
     error(
-      "it runs a Kubernetes node that is not ours (/etc/kubernetes); run `kubeadm reset` on it, or take another host",
+      `the machine is in this cluster under the name "${otherName}"; a name is a host's identity: take the old name out in one \`up\`, put the new one in with the next`,
     );
   }
+  each("foreign", (what) =>
+    error(
+      `it holds data of ${what} that is not ours (/etc/kubernetes, /var/lib/etcd); run \`kubeadm reset\` on it, or take another host`,
+    ),
+  );
+  each("containerd_in_use", () =>
+    error("its containerd holds images or containers of others (ctr namespaces ls); take another host, or remove them"),
+  );
+  each("firewall", (name) =>
+    error(
+      `${name} is active and would cut the cluster's traffic; switch it off, and filter in front of the hosts instead`,
+    ),
+  );
   each("port_in_use", (port) => error(`port ${port} is in use; stop what listens there (ss -ltnp "sport = :${port}")`));
   each("free_mib", (value) => {
     const [path = "", free = "0"] = value.split(" ");
@@ -291,7 +305,7 @@ const alreadyReported = 32;
  * be told once for each; so where the program has a process of its own, that ends here.
  */
 function endProgram(resource: pulumi.Resource): never {
-  if (/[\\/]@pulumi[\\/]pulumi[\\/]cmd[\\/]run[\\/]/.test(process.argv[1] ?? "")) {
+  if (/[\\/]@pulumi[\\/]pulumi[\\/]cmd[\\/]run([\\/]|$)/.test(process.argv[1] ?? "")) {
     process.exit(alreadyReported);
   }
   throw new pulumi.ResourceError("the hosts are not fit (see the error before)", resource, true);

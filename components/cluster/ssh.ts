@@ -71,7 +71,7 @@ export function runOverSsh(
         privateKey: target.privateKey,
         ...(target.privateKeyPassphrase ? { passphrase: target.privateKeyPassphrase } : {}),
         readyTimeout: Math.min(20, limitSeconds) * 1000,
-        ...(keyType ? { algorithms: { serverHostKey: hostKeyAlgorithms(keyType) } } : {}),
+        ...(keyType ? { algorithms: { serverHostKey: [keyType as never] } } : {}),
         hostVerifier: (key: Buffer) => {
           presented = key.toString("base64");
           return keyData === undefined || presented === keyData;
@@ -98,11 +98,6 @@ function collect(channel: ClientChannel, stdin: string, done: (result: SshResult
   });
   channel.on("close", () => done({ status, stdout, stderr }));
   channel.end(stdin);
-}
-
-// An RSA host key is offered under the names of its signatures.
-function hostKeyAlgorithms(keyType: string): never[] {
-  return (keyType === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [keyType]) as never[];
 }
 
 function explain(

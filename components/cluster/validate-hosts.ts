@@ -11,8 +11,11 @@ export const dnsName = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0
 /** Name part of a label's or taint's key, and a label's value if it is not empty (Kubernetes' "qualified name"). */
 const qualifiedName = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 
-/** A public key as in a `.pub` file: type, base64, comment. */
-const publicKey = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{16,}={0,3}( .*)?$/;
+/**
+ * A public key as in a `.pub` file: type, base64, comment. No RSA: `@pulumi/command` 1.2.1 asks for its old signatures
+ * only, which today's sshd refuses.
+ */
+const publicKey = /^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{16,}={0,3}( .*)?$/;
 
 /** Name of a network interface: at most 15 bytes (Linux' IFNAMSIZ), without "/" and white space. */
 export const interfaceName = /^[^\s/:]{1,15}$/;

@@ -54,6 +54,9 @@ function endpointProblems(endpoint: EndpointArgs, args: KubeadmClusterArgs): str
   if (name !== undefined && !dnsName.test(name)) {
     problems.push(`endpoint.name: "${name}" is not a DNS name; write one such as "api.cloud.example"`);
   }
+  if (port !== undefined && port !== 6443 && external === undefined) {
+    problems.push(`endpoint.port: only a load balancer (\`external\`) can have another port than 6443; remove it`);
+  }
   if (port !== undefined && !isPort(port)) {
     problems.push(`endpoint.port: ${port} is not a TCP port; use a number between 1 and 65535`);
   }

@@ -17,6 +17,10 @@ remove() {
     return 0
   fi
   grep -qxF "cluster_uid=$CLUSTER_UID" "$claim" || fail "$HOST_NAME belongs to another cluster; it was left alone"
+  if ! is_ours; then
+    say "the machine is in the cluster under another name; it was left alone"
+    return 0
+  fi
   local hook
   for hook in /etc/stratiform/release.d/*; do
     [ -x "$hook" ] || continue
@@ -132,17 +136,29 @@ restore_host() {
   [ ! -f "$state/before/sysctl" ] || sysctl --quiet --load "$state/before/sysctl" >/dev/null 2>&1 || true
   [ ! -f /etc/fstab ] || sed -i 's/^# stratiform: //' /etc/fstab
   while read -r device; do swapon "$device" || true; done <"$state/before/swap"
-  local added=()
-  mapfile -t added < <(dpkg-query --show --showformat='${binary:Package}\n' | sort | comm -13 "$state/before/packages" -)
-  if ((${#added[@]} > 0)); then
-    say "removing the packages that were added: ${added[*]}"
-    DEBIAN_FRONTEND=noninteractive apt-get purge --yes --quiet "${added[@]}" >/dev/null || say "some packages could not be removed: ${added[*]}"
-  fi
+  remove_packages
   if [ -f "$state/before/containerd-active" ]; then
     # Images and snapshots went with the namespace; what is left is containerd's own bookkeeping.
-    find /var/lib/containerd -mindepth 1 -delete 2>/dev/null || true
+    [ -s "$state/before/containerd-namespaces" ] || find /var/lib/containerd -mindepth 1 -delete 2>/dev/null || true
     systemctl start containerd
   elif [ ! -f "$state/before/containerd-root" ]; then
     rm -rf /var/lib/containerd /run/containerd
   fi
+}
+
+# Those that "prepare" added, unless something that came later needs them.
+remove_packages() {
+  local added=() others
+  [ ! -f "$state/packages-before" ] || installed_packages | comm -13 "$state/packages-before" - >>"$state/packages-added"
+  [ -f "$state/packages-added" ] || return 0
+  mapfile -t added < <(installed_packages | comm -12 - <(sort -u "$state/packages-added"))
+  ((${#added[@]} > 0)) || return 0
+  others="$(apt-get --simulate purge "${added[@]}" 2>/dev/null | sed -n 's/^\(Purg\|Remv\) \(\S*\).*/\2/p' | sort | comm -23 - <(printf '%s\n' "${added[@]%:*}" | sort))"
+  if [ -n "$others" ]; then
+    say "packages that were added stay, as others need them: $(tr '\n' ' ' <<<"$others")"
+    return 0
+  fi
+  say "removing the packages that were added: ${added[*]}"
+  DEBIAN_FRONTEND=noninteractive apt-get purge --yes --quiet -o DPkg::Lock::Timeout=300 "${added[@]}" >/dev/null ||
+    say "some packages could not be removed: ${added[*]}"
 }

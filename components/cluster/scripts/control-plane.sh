@@ -1,6 +1,6 @@
 #!/bin/bash
 # A control host: "apply" makes the first one or joins it to those that are there, "remove" takes it out of the cluster.
-# Inputs: HOST_NAME HOST_ADDRESS PEERS CLUSTER_CONFIG INIT_CONFIG JOIN_CONFIG HOST_KUBECONFIG HOST_ACCESS NODE_LABELS NODE_TAINTS
+# Inputs: HOST_NAME HOST_ADDRESS PEERS MAY_INITIALISE CLUSTER_CONFIG INIT_CONFIG JOIN_CONFIG HOST_KUBECONFIG HOST_ACCESS NODE_LABELS NODE_TAINTS
 #   VIRTUAL_IP VIRTUAL_IP_INTERFACE IMAGES and the PKI: CA_CRT CA_KEY ETCD_CA_CRT ETCD_CA_KEY FRONT_PROXY_CA_CRT FRONT_PROXY_CA_KEY SA_PUB SA_KEY
 
 readonly pki=/etc/kubernetes/pki
@@ -61,14 +61,34 @@ peer() {
 
 enter_cluster() {
   local other
+  other="$(peer)"
   # An earlier try of this step may have been broken off at any point: begin from nothing but the certificates.
   if [ -e /etc/kubernetes/admin.conf ] || compgen -G '/etc/kubernetes/manifests/*.yaml' >/dev/null; then
     say "an earlier try was broken off: beginning again"
+    # While the local member still has its vote.
+    [ -z "$other" ] || remove_stale_member "$other"
     kubeadm reset --force --skip-phases=remove-etcd-member >/run/stratiform/reset.log 2>&1 || true
     write_pki
+    rm -rf /var/lib/etcd/member
   fi
-  other="$(peer)"
-  if [ -n "$other" ]; then join "$other"; else init; fi
+  if [ -n "$other" ]; then
+    join "$other"
+  elif [ "$MAY_INITIALISE" = yes ]; then
+    refuse_second_cluster
+    init
+  else
+    fail "$HOST_NAME: no other control host's API answers ($PEERS); only the first of the list makes a cluster"
+  fi
+}
+
+# Only where nothing listens for the API is there surely no cluster: a host that gives no answer may hold one.
+refuse_second_cluster() {
+  local address answer
+  for address in $PEERS; do
+    answer="$(api_ready "$address" 2>&1 || true)"
+    [[ "$answer" == *"onnection refused"* || "$answer" == *"ouldn't connect"* && "$answer" != *"imed out"* ]] ||
+      fail "$HOST_NAME: cannot tell whether the control host $address holds the cluster already ($answer); see that it answers at port 6443, or refuses"
+  done
 }
 
 init() {
@@ -95,7 +115,6 @@ join() {
   kubeadm join --config /run/stratiform/kubeadm.yaml \
     --ignore-preflight-errors=DirAvailable--var-lib-etcd,DirAvailable--etc-kubernetes-manifests,ImagePull >/run/stratiform/kubeadm.log 2>&1 ||
     fail "$HOST_NAME: kubeadm join failed: $(kubeadm_errors). $(control_plane_state)"
-  rm -f /run/stratiform/discovery.conf
 }
 
 kubeadm_errors() { grep -iE 'error|fatal|unable|failed' /run/stratiform/kubeadm.log | tail -n 4 | tr '\n' ' '; }
@@ -124,14 +143,17 @@ peer_etcdctl() {
     --cacert=/etc/kubernetes/pki/etcd/ca.crt --cert=/etc/kubernetes/pki/etcd/server.crt --key=/etc/kubernetes/pki/etcd/server.key "$@"
 }
 
+# remove_member PEER: takes the etcd member with this host's address out, if there is one.
+remove_member() {
+  local members id
+  members="$(peer_etcdctl "$1" member list)" || fail "$HOST_NAME: the etcd members cannot be listed at $1; nothing was changed"
+  id="$(grep -F "https://$HOST_ADDRESS:2380" <<<"$members" | cut -d, -f1 || true)"
+  [ -z "$id" ] || peer_etcdctl "$1" member remove "$id" >/dev/null || fail "$HOST_NAME: its etcd member $id could not be removed at $1"
+}
+
 # A member with our address that is not us: a try that was broken off, or a machine that was replaced.
 remove_stale_member() {
-  local id
-  id="$(peer_etcdctl "$1" member list | grep -F "https://$HOST_ADDRESS:2380" | cut -d, -f1 || true)"
-  if [ -n "$id" ]; then
-    say "removing the etcd member that an earlier host left at $HOST_ADDRESS"
-    peer_etcdctl "$1" member remove "$id" >/dev/null
-  fi
+  remove_member "$1"
   rm -rf /var/lib/etcd/member
 }
 
@@ -146,18 +168,17 @@ keep_virtual_ip() {
 test -e /run/stratiform/initialising && exit 0
 exec curl --silent --fail --max-time 2 --noproxy '*' --insecure --output /dev/null https://127.0.0.1:6443/readyz
 CHECK
-  if {
+  {
     printf '%s\n' "global_defs {" "  enable_script_security" "  script_user root" "}" \
       "vrrp_script api {" "  script /etc/stratiform/api-check" "  interval 1" "  timeout 3" "  fall 2" "  rise 1" "}" \
       "vrrp_instance api {" "  state BACKUP" "  nopreempt" "  interface $interface" "  virtual_router_id ${VIRTUAL_IP##*.}" "  priority 100" "  advert_int 1" \
       "  unicast_src_ip $HOST_ADDRESS" "  unicast_peer {"
     for peer_address in $PEERS; do echo "    $peer_address"; done
     printf '%s\n' "  }" "  virtual_ipaddress {" "    $VIRTUAL_IP/32 dev $interface" "  }" "  track_script {" "    api" "  }" "}"
-  } | write_file /etc/keepalived/keepalived.conf 0644; then
-    systemctl unmask --quiet keepalived.service 2>/dev/null || true
-    systemctl enable --quiet keepalived.service 2>/dev/null
-    systemctl restart keepalived.service
-  fi
+  } | write_file /etc/keepalived/keepalived.conf 0644 || true
+  systemctl unmask --quiet keepalived.service 2>/dev/null || true
+  systemctl enable --quiet keepalived.service 2>/dev/null
+  restart_if_changed keepalived.service /etc/keepalived/keepalived.conf
   systemctl is-active --quiet keepalived.service || systemctl start keepalived.service
   wait_for 20 "the virtual IP $VIRTUAL_IP" virtual_ip_answers || fail "$HOST_NAME: nobody holds the virtual IP $VIRTUAL_IP. Look at: journalctl -u keepalived"
 }
@@ -168,19 +189,20 @@ virtual_ip_answers() {
 
 remove() {
   lock
-  [ -f "$initialised" ] || return 0
+  if [ ! -f "$initialised" ] || ! is_ours; then return 0; fi
   write_host_kubeconfig
-  local other id
+  local other
   other="$(peer)"
   [ -n "$other" ] || fail "$HOST_NAME is the only control host whose API answers; it cannot be removed without the others"
-  peer_kubectl "$other" drain "$HOST_NAME" --ignore-daemonsets --delete-emptydir-data --force --request-timeout=0 --timeout=300s ||
-    fail "$HOST_NAME: the node could not be drained; the host was left in the cluster"
-  id="$(peer_etcdctl "$other" member list | grep -F "https://$HOST_ADDRESS:2380" | cut -d, -f1 || true)"
-  [ -z "$id" ] || peer_etcdctl "$other" member remove "$id" >/dev/null
+  if [ -n "$(peer_kubectl "$other" get node "$HOST_NAME" --ignore-not-found -o name)" ]; then
+    peer_kubectl "$other" drain "$HOST_NAME" --ignore-daemonsets --delete-emptydir-data --force --request-timeout=0 --timeout=300s ||
+      fail "$HOST_NAME: the node could not be drained; the host was left in the cluster"
+  fi
+  remove_member "$other"
   # Without its etcd member the host must not answer as an API server, nor start again.
   rm -f /etc/kubernetes/manifests/*.yaml
   [ -z "$VIRTUAL_IP" ] || systemctl disable --now --quiet keepalived.service || true
   peer_kubectl "$other" delete node "$HOST_NAME" --ignore-not-found
-  rm -f "$initialised" /run/stratiform/peer.conf
+  rm -f "$initialised"
   say "$HOST_NAME has left the control plane"
 }

@@ -31,10 +31,14 @@ refuse_foreign_host() {
   if [ -f "$claim" ]; then
     grep -qxF "cluster_uid=$CLUSTER_UID" "$claim" ||
       fail "$HOST_NAME belongs to another cluster ($(sed -n 's/^cluster_name=//p' "$claim")); destroy that cluster first, or remove the host from it"
+    is_ours || fail "$HOST_NAME is in this cluster under another name ($(sed -n 's/^host_name=//p' "$claim")); a name is a host's identity: take the old name out in one \`up\`, put the new one in with the next"
   elif [ -e /etc/kubernetes/kubelet.conf ] || compgen -G "/etc/kubernetes/manifests/*" >/dev/null; then
     fail "$HOST_NAME runs a Kubernetes node that is not ours (/etc/kubernetes); run 'kubeadm reset' on it first"
   fi
 }
+
+# Whether the host is taken under this step's own name: the machine may have been listed under another one.
+is_ours() { grep -qxF "host_name=$HOST_NAME" "$claim" 2>/dev/null; }
 
 # Takes the host for the cluster. What the claim's "remove" puts back is remembered first.
 take_host() {
@@ -48,7 +52,6 @@ take_host() {
 # What "remove" needs to put back.
 remember() {
   install -d -m 0700 "$state/before"
-  dpkg-query --show --showformat='${binary:Package}\n' | sort >"$state/before/packages"
   cp -p /etc/hosts "$state/before/hosts"
   if [ -f /etc/containerd/config.toml ]; then cp -p /etc/containerd/config.toml "$state/before/containerd.toml"; fi
   [ ! -d /var/lib/containerd ] || : >"$state/before/containerd-root"
@@ -58,7 +61,8 @@ remember() {
   ! systemctl is-active --quiet containerd || : >"$state/before/containerd-active"
   [ ! -d /opt/containerd ] || : >"$state/before/containerd-opt"
   swapon --show=NAME --noheadings >"$state/before/swap" 2>/dev/null || true
-  lsmod 2>/dev/null | cut -d' ' -f1 | sort >"$state/before/modules" || true
+  # Images and containers of others, if containerd is there: what is left of ours is only wiped where there are none.
+  ctr namespaces ls -q 2>/dev/null | grep -vx k8s.io >"$state/before/containerd-namespaces" || true
   nft list tables 2>/dev/null | sort >"$state/before/nft-tables" || true
   # What the steps, the kubelet and kube-proxy set. Each line is what sysctl --load reads back.
   sysctl --ignore net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables net.ipv4.conf.all.rp_filter \
@@ -69,6 +73,8 @@ remember() {
       kernel.panic_on_oops vm.overcommit_memory vm.panic_on_oom kernel.keys.root_maxbytes kernel.keys.root_maxkeys \
       >>"$state/before/sysctl" 2>/dev/null || true
 }
+
+installed_packages() { dpkg-query --show --showformat='${binary:Package}\n' | sort; }
 
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds, telling every 10 s that it waits.
 wait_for() {
@@ -88,9 +94,9 @@ wait_for() {
 # A record of what we wrote lets the preflight tell what somebody else changed since.
 write_file() {
   local path="$1" mode="$2" new
-  new="$(mktemp "$(dirname "$path")/.stratiform.XXXXXX")"
-  cat >"$new"
-  chmod "$mode" "$new"
+  new="$(mktemp "$(dirname "$path")/.stratiform.XXXXXX")" || fail "$HOST_NAME: cannot write $path"
+  # Callers ask for the status, so nothing here ends the step by itself.
+  { cat >"$new" && chmod "$mode" "$new"; } || { rm -f "$new"; fail "$HOST_NAME: cannot write $path"; }
   if cmp -s "$new" "$path"; then
     rm -f "$new"
     chmod "$mode" "$path"
@@ -108,6 +114,16 @@ record_file() {
   kept="$(grep -vF "  $1" "$state/files.sha256" || true)"
   { [ -z "$kept" ] || echo "$kept"; sha256sum "$1"; } >"$state/files.sha256.new"
   mv -f "$state/files.sha256.new" "$state/files.sha256"
+}
+
+# restart_if_changed SERVICE FILE: restarts a service that has not been restarted since its file changed, also where an
+# earlier run wrote the file and was broken off before the restart.
+restart_if_changed() {
+  local service="$1" sum
+  sum="$(sha256sum "$2")"
+  [ "$(cat "$state/restarted-$service" 2>/dev/null)" = "$sum" ] && return 0
+  systemctl restart "$service"
+  echo "$sum" >"$state/restarted-$service"
 }
 
 # download URL SHA256 TARGET MODE: only if TARGET is not there with this digest.
@@ -129,9 +145,9 @@ download() {
   mv -f "$new" "$target"
 }
 
-# Whether an API server answers at an address: api_ready ADDRESS [PORT]
+# Whether an API server answers at an address.
 api_ready() {
-  curl --silent --fail --max-time 5 --noproxy '*' --cacert /etc/kubernetes/pki/ca.crt "https://$1:${2:-6443}/readyz"
+  curl --silent --show-error --fail --max-time 5 --noproxy '*' --cacert /etc/kubernetes/pki/ca.crt "https://$1:6443/readyz"
 }
 
 admin() { kubectl --kubeconfig "$admin_conf" --request-timeout=30s "$@"; }
@@ -141,11 +157,22 @@ kubelet_version() { kubelet --version 2>/dev/null | sed 's/^Kubernetes v//'; }
 # Kubeconfig of this step for joining and for cordon, drain and node removal: lives in memory, for this step only.
 write_host_kubeconfig() {
   host_conf=/run/stratiform/host.conf
+  # Of a run that was killed.
+  rm -f /run/stratiform/peer.conf /run/stratiform/discovery.conf
   (umask 077 && printf '%s\n' "$HOST_KUBECONFIG" >"$host_conf")
-  trap 'rm -f "$host_conf"' EXIT
+  trap 'rm -f "$host_conf" /run/stratiform/peer.conf /run/stratiform/discovery.conf' EXIT
 }
 
 host_kubectl() { kubectl --kubeconfig "$host_conf" --request-timeout=30s "$@"; }
+
+# Whether the cluster knows this node. An API that does not answer is no answer, and ends the step.
+node_exists() {
+  local node
+  wait_for 120 "the API" host_kubectl get --raw /readyz ||
+    fail "$HOST_NAME: the API does not answer at its endpoint; nothing was changed on this host"
+  node="$(host_kubectl get node "$HOST_NAME" --ignore-not-found -o name)" || fail "$HOST_NAME: the API does not say whether the node exists; nothing was changed on this host"
+  [ -n "$node" ]
+}
 
 drain() {
   say "draining $HOST_NAME"

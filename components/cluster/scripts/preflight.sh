@@ -10,7 +10,7 @@ probe() {
   local ca_text="$1" url="$2" ca=()
   command -v curl >/dev/null || return 0
   [ -z "$ca_text" ] || ca=(--cacert /dev/fd/3)
-  curl --silent --show-error --fail --location --max-time 15 "${ca[@]}" "${@:3}" "$url" 3<<<"$ca_text" 2>&1
+  curl --silent --show-error --fail --location --connect-timeout 4 --max-time 8 "${ca[@]}" "${@:3}" "$url" 3<<<"$ca_text" 2>&1
 }
 
 report os "$(id_of ID) $(id_of VERSION_ID)"
@@ -23,11 +23,15 @@ for path in /var/lib /opt /run; do report free_mib "$path $(df --output=avail -B
 [ ! -f /etc/stratiform/claim ] || sed -n 's/^\(cluster_uid\|cluster_name\|host_name\)=/claim_\1 /p' /etc/stratiform/claim
 if [ ! -f /etc/stratiform/claim ]; then
   if [ -e /etc/kubernetes/kubelet.conf ] || compgen -G "/etc/kubernetes/manifests/*" >/dev/null; then report foreign kubernetes; fi
+  if [ -n "$(ls -A /var/lib/etcd 2>/dev/null)" ]; then report foreign etcd; fi
+  if command -v ctr >/dev/null && ctr namespaces ls -q 2>/dev/null | grep -q .; then report containerd_in_use yes; fi
   for port in 6443 2379 2380 10250 10257 10259; do
     if command -v ss >/dev/null && ss -Htln "sport = :$port" | grep -q .; then report port_in_use "$port"; fi
   done
 fi
 [ ! -f /var/lib/stratiform/host/initialised ] || report initialised yes
+if command -v ufw >/dev/null && ufw status 2>/dev/null | grep -q '^Status: active'; then report firewall ufw; fi
+if command -v firewall-cmd >/dev/null && firewall-cmd --state >/dev/null 2>&1; then report firewall firewalld; fi
 [ ! -x /usr/local/bin/kubelet ] || report kubelet_version "$(/usr/local/bin/kubelet --version | sed 's/^Kubernetes v//')"
 if [ -f /var/lib/stratiform/host/initialised ]; then
   for unit in containerd kubelet; do systemctl is-active --quiet "$unit" || report stopped "$unit"; done
@@ -44,7 +48,7 @@ while read -r url digest; do
   { [ -e "/opt/stratiform/kubernetes/$KUBERNETES_VERSION/$name" ] || [ -e "/opt/stratiform/cni/$name" ]; } && continue
   if ! answer="$(probe "$PROBE_CA" "$url" --head --output /dev/null)"; then
     report artifact_unreachable "$url ${answer//$'\n'/ }"
-    continue
+    break
   fi
   published="$(probe "$PROBE_CA" "$url.sha256" | cut -c1-64)" || continue
   [[ "$published" =~ ^[0-9a-f]{64}$ ]] || continue

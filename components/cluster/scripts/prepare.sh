@@ -31,28 +31,42 @@ has_sys_resource() {
 cgroup_v1() { [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; }
 
 install_packages() {
-  local missing=() package
+  local missing=() package policy=/usr/sbin/policy-rc.d
+  # Ours, of a run that was broken off.
+  ! grep -qs stratiform "$policy" || rm -f "$policy"
   for package in $PACKAGES; do
     [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   ((${#missing[@]} > 0)) || return 0
   say "installing ${missing[*]}"
   # No service of a new package starts by itself.
-  local policy=/usr/sbin/policy-rc.d
-  [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 0755 "$policy" && trap 'rm -f /usr/sbin/policy-rc.d' EXIT; }
+  [ -e "$policy" ] || { printf '#!/bin/sh\n# stratiform: while packages are installed\nexit 101\n' >"$policy" && chmod 0755 "$policy"; }
+  remember_packages
   export DEBIAN_FRONTEND=noninteractive
-  apt-get install --yes --quiet --no-install-recommends "${missing[@]}" >/run/stratiform/apt.log 2>&1 ||
-    { apt-get update --quiet >/run/stratiform/apt.log 2>&1 &&
-      apt-get install --yes --quiet --no-install-recommends "${missing[@]}" >/run/stratiform/apt.log 2>&1; } ||
+  dpkg --configure --pending >/run/stratiform/apt.log 2>&1 || true
+  apt_install "${missing[@]}" || { apt-get update --quiet >/run/stratiform/apt.log 2>&1 && apt_install "${missing[@]}"; } ||
     fail "$HOST_NAME: cannot install ${missing[*]}: $(tail -n 3 /run/stratiform/apt.log)"
-  rm -f /usr/sbin/policy-rc.d
-  trap - EXIT
+  note_packages
+  ! grep -qs stratiform "$policy" || rm -f "$policy"
+}
+
+# Nothing that is there may be displaced, such as another packaging of containerd.
+apt_install() {
+  apt-get install --yes --quiet --no-install-recommends --no-remove -o DPkg::Lock::Timeout=300 "$@" >/run/stratiform/apt.log 2>&1
+}
+
+# What the release takes away again is what came with our own installation, not what others install later.
+remember_packages() { [ -f "$state/packages-before" ] || installed_packages >"$state/packages-before"; }
+
+note_packages() {
+  installed_packages | comm -13 "$state/packages-before" - >>"$state/packages-added"
+  rm -f "$state/packages-before"
 }
 
 disable_swap() {
-  [ -n "$(swapon --show --noheadings)" ] || return 0
-  swapoff --all || say "swap stays on; the kubelet is told to accept it"
+  # First the file: a run that is broken off between the two is run again.
   [ ! -f /etc/fstab ] || sed -i -E '/^[^#].*\sswap\s/s/^/# stratiform: /' /etc/fstab
+  [ -z "$(swapon --show --noheadings)" ] || swapoff --all || say "swap stays on; the kubelet is told to accept it"
 }
 
 configure_kernel() {
@@ -127,12 +141,12 @@ configure_containerd() {
   local major sandbox="$SANDBOX_IMAGE"
   major="$(containerd --version | sed -E 's/^\S+ \S+ v?([0-9]+)\..*/\1/')"
   [ -n "$sandbox" ] || sandbox="$(kubeadm_images | grep '/pause:')"
+  [ -n "$SANDBOX_IMAGE" ] || [ -z "$REGISTRY" ] || sandbox="$REGISTRY/${sandbox##*/}"
   install -d -m 0755 /etc/containerd /etc/containerd/certs.d
   local restrict=false
   has_sys_resource || restrict=true
-  if "containerd_config_$([ "$major" -ge 2 ] && echo 3 || echo 2)" "$sandbox" "$restrict" | write_file /etc/containerd/config.toml 0600; then
-    systemctl restart containerd
-  fi
+  "containerd_config_$([ "$major" -ge 2 ] && echo 3 || echo 2)" "$sandbox" "$restrict" | write_file /etc/containerd/config.toml 0600 || true
+  restart_if_changed containerd.service /etc/containerd/config.toml
   systemctl is-enabled --quiet containerd || systemctl enable --quiet containerd
   systemctl is-active --quiet containerd || systemctl start containerd
   wait_for 60 "containerd" ctr version || fail "$HOST_NAME: containerd does not answer: $(journalctl --unit containerd --lines 3 --no-pager --output cat)"
@@ -173,9 +187,6 @@ version = 3
 [plugins."io.containerd.cri.v1.runtime"]
   restrict_oom_score_adj = $2
   device_ownership_from_security_context = true
-  [plugins."io.containerd.cri.v1.runtime".cni]
-    bin_dir = "/opt/cni/bin"
-    conf_dir = "/etc/cni/net.d"
   [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
@@ -219,7 +230,8 @@ UNIT
     echo "kind: KubeletConfiguration"
     ! cgroup_v1 || echo "failCgroupV1: false"
     has_sys_resource || echo "oomScoreAdj: 0"
-    [ -z "$(swapon --show --noheadings)" ] || echo "failSwapOn: false"
+    # Swap that no fstab names (zram, a partition found by its type) comes back with a reboot.
+    echo "failSwapOn: false"
   } | write_file /etc/stratiform/patches/kubeletconfiguration0+merge.yaml 0644 || true
   systemctl daemon-reload
   systemctl enable --quiet kubelet.service

@@ -1,6 +1,6 @@
 #!/bin/bash
 # A worker: "apply" joins it to the cluster, "remove" drains it and deletes its node.
-# Inputs: HOST_NAME JOIN_CONFIG HOST_KUBECONFIG NODE_LABELS NODE_TAINTS CA_CRT IMAGES
+# Inputs: HOST_NAME JOIN_CONFIG HOST_KUBECONFIG NODE_LABELS NODE_TAINTS IMAGES
 
 apply() {
   lock
@@ -19,7 +19,6 @@ apply() {
     kubeadm join --config /run/stratiform/kubeadm.yaml --ignore-preflight-errors=DirAvailable--etc-kubernetes-manifests,ImagePull \
       >/run/stratiform/kubeadm.log 2>&1 ||
       fail "$HOST_NAME: kubeadm join failed: $(grep -iE 'error|fatal|unable|failed' /run/stratiform/kubeadm.log | tail -n 4 | tr '\n' ' '). To look further on $HOST_NAME: journalctl -u kubelet; cat /run/stratiform/kubeadm.log"
-    rm -f /run/stratiform/discovery.conf
     : >"$state/initialised"
   fi
   wait_for_images
@@ -28,15 +27,13 @@ apply() {
 }
 
 # Joined, and still known to the cluster.
-is_node() {
-  [ -f "$state/initialised" ] && [ -f /etc/kubernetes/kubelet.conf ] && host_kubectl get node "$HOST_NAME" >/dev/null
-}
+is_node() { [ -f "$state/initialised" ] && [ -f /etc/kubernetes/kubelet.conf ] && node_exists; }
 
 remove() {
   lock
-  [ -f "$state/initialised" ] || return 0
+  if [ ! -f "$state/initialised" ] || ! is_ours; then return 0; fi
   write_host_kubeconfig
-  if host_kubectl get node "$HOST_NAME" >/dev/null 2>&1; then
+  if node_exists; then
     drain || fail "$HOST_NAME: the node could not be drained; the host was left in the cluster"
     systemctl stop kubelet.service
     host_kubectl delete node "$HOST_NAME" --ignore-not-found
