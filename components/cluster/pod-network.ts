@@ -105,50 +105,52 @@ function agentPod(plan: ClusterPlan): k8s.types.input.core.v1.PodSpec {
         ],
       },
     ],
-    containers: [
-      {
-        name: "kube-router",
-        image,
-        command: ["kube-router"],
-        args: [
-          "--run-router=true",
-          "--run-firewall=true",
-          "--run-service-proxy=false",
-          "--enable-overlay=true",
-          "--overlay-type=subnet",
-          `--service-cluster-ip-range=${plan.serviceNetwork}`,
-          "--cache-sync-timeout=2m",
-        ],
-        env: [
-          { name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } },
-          { name: "KUBE_ROUTER_CNI_CONF_FILE", value: "/etc/cni/net.d/10-kuberouter.conflist" },
-        ],
-        livenessProbe: {
-          httpGet: { path: "/healthz", port: 20244, host: "127.0.0.1" },
-          initialDelaySeconds: 10,
-          periodSeconds: 3,
-          timeoutSeconds: 3,
-          failureThreshold: 10,
-        },
-        readinessProbe: {
-          httpGet: { path: "/healthz", port: 20244, host: "127.0.0.1" },
-          periodSeconds: 3,
-          timeoutSeconds: 3,
-        },
-        resources: { requests: { cpu: "50m", memory: "64Mi" } },
-        securityContext: { privileged: true },
-        volumeMounts: [
-          { name: "modules", mountPath: "/lib/modules", readOnly: true },
-          { name: "cni", mountPath: "/etc/cni/net.d" },
-          { name: "xtables", mountPath: "/run/xtables.lock" },
-        ],
-      },
-    ],
+    containers: [agentContainer(plan)],
     volumes: [
       { name: "config", configMap: { name: "kube-router" } },
       { name: "modules", hostPath: { path: "/lib/modules" } },
       { name: "cni", hostPath: { path: "/etc/cni/net.d", type: "DirectoryOrCreate" } },
       { name: "xtables", hostPath: { path: "/run/xtables.lock", type: "FileOrCreate" } },
+    ],
+  };
+}
+
+function agentContainer(plan: ClusterPlan): k8s.types.input.core.v1.Container {
+  return {
+    name: "kube-router",
+    image: addonImage(plan, "kube-router"),
+    command: ["kube-router"],
+    args: [
+      "--run-router=true",
+      "--run-firewall=true",
+      "--run-service-proxy=false",
+      "--enable-overlay=true",
+      "--overlay-type=subnet",
+      `--service-cluster-ip-range=${plan.serviceNetwork}`,
+      "--cache-sync-timeout=2m",
+    ],
+    env: [
+      { name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } },
+      { name: "KUBE_ROUTER_CNI_CONF_FILE", value: "/etc/cni/net.d/10-kuberouter.conflist" },
+    ],
+    livenessProbe: {
+      httpGet: { path: "/healthz", port: 20244, host: "127.0.0.1" },
+      initialDelaySeconds: 10,
+      periodSeconds: 3,
+      timeoutSeconds: 3,
+      failureThreshold: 10,
+    },
+    readinessProbe: {
+      httpGet: { path: "/healthz", port: 20244, host: "127.0.0.1" },
+      periodSeconds: 3,
+      timeoutSeconds: 3,
+    },
+    resources: { requests: { cpu: "50m", memory: "64Mi" } },
+    securityContext: { privileged: true },
+    volumeMounts: [
+      { name: "modules", mountPath: "/lib/modules", readOnly: true },
+      { name: "cni", mountPath: "/etc/cni/net.d" },
+      { name: "xtables", mountPath: "/run/xtables.lock" },
     ],
   };
 }

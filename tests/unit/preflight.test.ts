@@ -1,6 +1,6 @@
 import * as assert from "node:assert/strict";
+import { type HostReport, judge, parseReport } from "../../components/cluster/findings";
 import { planCluster } from "../../components/cluster/plan";
-import { type HostReport, judge, parseReport } from "../../components/cluster/preflight";
 import { host, validArgs } from "./arguments";
 
 const now = 1_800_000_000;
