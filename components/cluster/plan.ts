@@ -1,5 +1,6 @@
 import type { HostArgs, KubeadmClusterArgs } from "./args";
 import { defaultPodNetwork, defaultServiceNetwork } from "./defaults";
+import { isAddress } from "./validate-networks";
 import {
   type AddonImage,
   addonImages,
@@ -61,10 +62,6 @@ function externalName(args: KubeadmClusterArgs): string | undefined {
   return external && !isAddress(external) ? external : undefined;
 }
 
-function isAddress(text: string): boolean {
-  return /^[0-9.]+$/.test(text);
-}
-
 /** Port of the API at the endpoint. */
 export function endpointPort(args: KubeadmClusterArgs): number {
   return args.endpoint?.port ?? 6443;
@@ -78,6 +75,11 @@ export function apiServer(plan: ClusterPlan): string {
 /** The line of a host's /etc/hosts that gives the API its stable name; empty where the user's DNS has it. */
 export function hostsEntry(plan: ClusterPlan): string {
   return isAddress(plan.endpointAddress) ? `${plan.endpointAddress} ${plan.endpointName}` : "";
+}
+
+/** Base URL of Kubernetes' release files. */
+export function kubernetesUrl(plan: ClusterPlan): string {
+  return plan.args.artifacts?.kubernetesUrl ?? upstreamKubernetesUrl;
 }
 
 /** A release file: where it is and what it must be. */
@@ -94,7 +96,7 @@ export interface ReleaseFile {
 export function releaseFiles(plan: ClusterPlan): ReleaseFile[] {
   const { artifacts } = plan.args;
   const version = `v${plan.kubernetesVersion}`;
-  const kubernetes = artifacts?.kubernetesUrl ?? upstreamKubernetesUrl;
+  const kubernetes = kubernetesUrl(plan);
   const cni = artifacts?.cniUrl ?? upstreamCniUrl;
   const file = (key: string, url: string): ReleaseFile => ({
     url,

@@ -33,23 +33,20 @@ async function examineHost(plan: ClusterPlan, host: HostArgs, target: SshTarget)
     const result = await runOverSsh(target, shell, program, limitSeconds);
     const report = parseReport(result.stdout);
     if (result.status === 97) {
-      return new Map([
-        [
-          "failed",
-          [
-            `user ${target.user} is neither root nor may use sudo without a password; add "${target.user} ALL=(ALL) NOPASSWD: ALL" to /etc/sudoers.d/stratiform, or set stratiform:cluster.ssh.user`,
-          ],
-        ],
-      ]);
+      return failed(
+        `user ${target.user} is neither root nor may use sudo without a password; add "${target.user} ALL=(ALL) NOPASSWD: ALL" to /etc/sudoers.d/stratiform, or set stratiform:cluster.ssh.user`,
+      );
     }
     return report.has("done")
       ? report
-      : new Map([
-          ["failed", [`the examination ended early (status ${result.status}): ${result.stderr.trim().slice(-300)}`]],
-        ]);
+      : failed(`the examination ended early (status ${result.status}): ${result.stderr.trim().slice(-300)}`);
   } catch (error) {
-    return new Map([["failed", [(error as Error).message]]]);
+    return failed((error as Error).message);
   }
+}
+
+function failed(why: string): HostReport {
+  return new Map([["failed", [why]]]);
 }
 
 /** Examines all hosts at once and says everything that is wrong. Changes nothing. */

@@ -149,7 +149,8 @@ restore_host() {
 # Those that "prepare" added, unless something that came later needs them.
 remove_packages() {
   local added=() others
-  [ ! -f "$state/packages-before" ] || installed_packages | comm -13 "$state/packages-before" - >>"$state/packages-added"
+  # Where "prepare" was broken off in the middle of its installation.
+  [ ! -f "$state/packages-before" ] || note_packages
   [ -f "$state/packages-added" ] || return 0
   mapfile -t added < <(installed_packages | comm -12 - <(sort -u "$state/packages-added"))
   ((${#added[@]} > 0)) || return 0

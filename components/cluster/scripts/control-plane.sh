@@ -117,8 +117,6 @@ join() {
     fail "$HOST_NAME: kubeadm join failed: $(kubeadm_errors). $(control_plane_state)"
 }
 
-kubeadm_errors() { grep -iE 'error|fatal|unable|failed' /run/stratiform/kubeadm.log | tail -n 4 | tr '\n' ' '; }
-
 control_plane_state() {
   echo "Last words of the kubelet: $(journalctl --unit kubelet --lines 2 --no-pager --output cat | cut -c1-300 | tr '\n' ' '). To look further on $HOST_NAME: journalctl -u kubelet; cat /run/stratiform/kubeadm.log"
 }

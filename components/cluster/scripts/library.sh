@@ -76,6 +76,16 @@ remember() {
 
 installed_packages() { dpkg-query --show --showformat='${binary:Package}\n' | sort; }
 
+# Adds what came since "prepare" remembered the packages to those that the release takes away.
+note_packages() {
+  installed_packages | comm -13 "$state/packages-before" - >>"$state/packages-added"
+  rm -f "$state/packages-before"
+}
+
+cgroup_v1() { [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; }
+
+kubeadm_errors() { grep -iE 'error|fatal|unable|failed' /run/stratiform/kubeadm.log | tail -n 4 | tr '\n' ' '; }
+
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds, telling every 10 s that it waits.
 wait_for() {
   local limit="$1" what="$2" start=$SECONDS told=$SECONDS

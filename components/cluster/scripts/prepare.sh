@@ -28,8 +28,6 @@ has_sys_resource() {
   (((0x$effective >> 24) & 1))
 }
 
-cgroup_v1() { [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; }
-
 install_packages() {
   local missing=() package policy=/usr/sbin/policy-rc.d
   # Ours, of a run that was broken off.
@@ -57,11 +55,6 @@ apt_install() {
 
 # What the release takes away again is what came with our own installation, not what others install later.
 remember_packages() { [ -f "$state/packages-before" ] || installed_packages >"$state/packages-before"; }
-
-note_packages() {
-  installed_packages | comm -13 "$state/packages-before" - >>"$state/packages-added"
-  rm -f "$state/packages-before"
-}
 
 disable_swap() {
   # First the file: a run that is broken off between the two is run again.

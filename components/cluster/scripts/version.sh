@@ -47,7 +47,7 @@ upgrade_control_plane() {
 
 # From 1.35 on a kubelet on cgroup v1 must be told so by its configuration file before it starts.
 allow_cgroup_v1() {
-  [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ] || return 0
+  cgroup_v1 || return 0
   local config
   config="$(admin --namespace kube-system get configmap kubelet-config -o 'jsonpath={.data.kubelet}')"
   grep -q '^failCgroupV1:' <<<"$config" || config="$config"$'\n'"failCgroupV1: false"
@@ -67,7 +67,7 @@ run_kubeadm() {
     if kubeadm "$@" >/run/stratiform/kubeadm.log 2>&1; then return 0; fi
     [ "$try" = 2 ] || { say "$what failed, trying once more: $(tail -n 1 /run/stratiform/kubeadm.log)"; sleep 10; }
   done
-  fail "$HOST_NAME: $what failed: $(grep -iE 'error|fatal|unable|failed' /run/stratiform/kubeadm.log | tail -n 4 | tr '\n' ' '). To look further on $HOST_NAME: cat /run/stratiform/kubeadm.log"
+  fail "$HOST_NAME: $what failed: $(kubeadm_errors). To look further on $HOST_NAME: cat /run/stratiform/kubeadm.log"
 }
 
 remove() { :; }

@@ -18,7 +18,7 @@ apply() {
     printf '%s\n' "$JOIN_CONFIG" >/run/stratiform/kubeadm.yaml
     kubeadm join --config /run/stratiform/kubeadm.yaml --ignore-preflight-errors=DirAvailable--etc-kubernetes-manifests,ImagePull \
       >/run/stratiform/kubeadm.log 2>&1 ||
-      fail "$HOST_NAME: kubeadm join failed: $(grep -iE 'error|fatal|unable|failed' /run/stratiform/kubeadm.log | tail -n 4 | tr '\n' ' '). To look further on $HOST_NAME: journalctl -u kubelet; cat /run/stratiform/kubeadm.log"
+      fail "$HOST_NAME: kubeadm join failed: $(kubeadm_errors). To look further on $HOST_NAME: journalctl -u kubelet; cat /run/stratiform/kubeadm.log"
     : >"$state/initialised"
   fi
   wait_for_images
