@@ -81,6 +81,21 @@ export function podNetwork(name: string, plan: ClusterPlan, opts: pulumi.CustomR
   return [agent];
 }
 
+/** Seconds in which kube-router refuses its neighbours' calls after its start. */
+const refusalSeconds = 4;
+
+/**
+ * kube-router opens its BGP port a moment before it knows its neighbours. A neighbour that calls in that moment is cut
+ * off and rests for 5 s, in which it cuts off whoever calls; two that rest in turn do so for minutes, and their pods do
+ * not reach each other. A refused call, unlike one that is cut off, is just made again a second later.
+ */
+const startScript = [
+  'rule="INPUT -p tcp --dport 179 --tcp-flags SYN,ACK SYN -j REJECT --reject-with tcp-reset"',
+  "iptables -w 10 -C $rule 2>/dev/null || iptables -w 10 -I $rule",
+  `(sleep ${refusalSeconds}; while iptables -w 10 -D $rule 2>/dev/null; do :; done) &`,
+  'exec kube-router "$@"',
+].join("\n");
+
 // Privileged and on the host's network: it is the host's network.
 function agentPod(plan: ClusterPlan): k8s.types.input.core.v1.PodSpec {
   const image = addonImage(plan, "kube-router");
@@ -119,7 +134,7 @@ function agentContainer(plan: ClusterPlan): k8s.types.input.core.v1.Container {
   return {
     name: "kube-router",
     image: addonImage(plan, "kube-router"),
-    command: ["kube-router"],
+    command: ["/bin/sh", "-c", startScript, "kube-router"],
     args: [
       "--run-router=true",
       "--run-firewall=true",
