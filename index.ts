@@ -1,9 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
-import { KubeadmCluster } from "./components/index";
+import { KubeadmCluster, OpenStackCloud } from "./components/index";
 import { stackConfig } from "./config";
 
 const config = stackConfig();
 const cluster = new KubeadmCluster(config.name, config.cluster);
+// A stack file without `stratiform:cloud` makes the cluster alone.
+const cloud =
+  config.cloud &&
+  new OpenStackCloud(
+    config.cloud.cloudName ?? "openstack",
+    { cluster: cluster.facts, preflight: config.cluster.preflight, ...config.cloud },
+    // What lives in the cluster dies with it: a whole stack that is destroyed is not emptied object by object.
+    { provider: cluster.provider, deletedWith: cluster },
+  );
 
 /** Credentials of the cluster's administrator, for `kubectl`. A secret. */
 export const kubeconfig = pulumi.secret(cluster.kubeconfig);
@@ -17,3 +26,16 @@ export const kubernetesVersion = cluster.facts.kubernetesVersion;
 export const hosts = cluster.facts.hosts;
 /** Default storage class. */
 export const storageClass = cluster.facts.storageClass;
+
+/** Credentials of the cloud's administrator, for OpenStack's clients: `clouds.yaml`. A secret. */
+const cloudsYaml = cloud?.cloudsYaml;
+
+export { cloudsYaml as "clouds.yaml" };
+/** Certificate of the CA that signed the endpoints' certificate: `ca.crt` beside `clouds.yaml`. */
+export const caCertificate = cloud?.caCertificate;
+/** URL of Keystone, with which every client of the cloud begins. */
+export const endpoint = cloud?.endpoint;
+/** All API endpoints. */
+export const endpoints = cloud?.endpoints;
+/** Region. */
+export const region = config.cloud && (config.cloud.region ?? "RegionOne");

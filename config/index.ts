@@ -1,21 +1,23 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { KubeadmClusterArgs } from "../components/cluster/args";
 import { validateCluster } from "../components/cluster/validate";
-import { proposal, shapeProblems, unknownKeys } from "./problems";
+import { proposal } from "../components/kit/proposal";
+import { type CloudConfig, cloudConfig } from "./cloud";
+import { shapeProblems, unknownKeys } from "./problems";
+import { parseJson, type RawConfig, rawConfig } from "./raw";
 import { type ClusterConfig, clusterSchema, topLevelKeys } from "./schema";
-import { stackFileName } from "./stack-file";
+import {
+  insideProblems,
+  isSet,
+  missingProblem,
+  namespace,
+  plainTextProblems,
+  privateKeyProblems,
+  secrets,
+} from "./secrets";
 
-/** The stack configuration as Pulumi hands it to the program. */
-export interface RawConfig {
-  /** Stack file, as messages name it. */
-  file: string;
-  /** Stack, which names a cluster that has no name of its own. */
-  stack: string;
-  /** Values by `stratiform:<key>`: texts, or JSON for lists and mappings. Other namespaces are left alone. */
-  values: Record<string, string>;
-  /** Keys that hold a secret anywhere in their value. */
-  secretKeys: string[];
-}
+export type { CloudConfig } from "./cloud";
+export { type RawConfig, rawConfig } from "./raw";
 
 /** The stack configuration as the program uses it. */
 export interface StackConfig {
@@ -23,35 +25,18 @@ export interface StackConfig {
   name: string;
   /** Arguments of the cluster. */
   cluster: KubeadmClusterArgs;
+  /** Arguments of the cloud on it. @default none: the program makes the cluster only */
+  cloud?: CloudConfig;
 }
 
-const namespace = "stratiform:";
-const privateKey = `${namespace}sshPrivateKey`;
-const passphrase = `${namespace}sshPrivateKeyPassphrase`;
 const cluster = `${namespace}cluster`;
-
-const setPrivateKey = `\`pulumi config set --secret ${privateKey} < ~/.ssh/id_ed25519\``;
-const setPassphrase = `\`pulumi config set --secret ${passphrase}\``;
 
 /** What to do about keys of `stratiform:cluster` that have their place elsewhere. */
 const hints: Record<string, string> = {
-  ".ssh.privateKey": `secrets are top-level keys of their own: remove it and run ${setPrivateKey}`,
-  ".ssh.privateKeyPassphrase": `secrets are top-level keys of their own: remove it and run ${setPassphrase}`,
+  ".ssh.privateKey": `secrets are top-level keys of their own: remove it and run ${secrets.sshPrivateKey.set}`,
+  ".ssh.privateKeyPassphrase": `secrets are top-level keys of their own: remove it and run ${secrets.sshPrivateKeyPassphrase.set}`,
   ".clusterName": "did you mean `name`?",
 };
-
-/** Reads this run's configuration from Pulumi. */
-export function rawConfig(): RawConfig {
-  const stack = pulumi.getStack();
-  // Pulumi's own test whether a key is secret is not part of its public interface; this variable is what it reads.
-  const secretKeys: unknown = JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] || "[]");
-  return {
-    file: stackFileName(stack),
-    stack,
-    values: pulumi.runtime.allConfig(),
-    secretKeys: Array.isArray(secretKeys) ? secretKeys.map(String) : [],
-  };
-}
 
 function topLevelProblems(raw: RawConfig): string[] {
   return Object.keys(raw.values)
@@ -62,45 +47,24 @@ function topLevelProblems(raw: RawConfig): string[] {
 }
 
 function secretProblems(raw: RawConfig): string[] {
-  const problems: string[] = [];
-  if (!raw.values[privateKey]?.trim()) {
-    problems.push(`${privateKey}: is missing; set it: ${setPrivateKey}`);
-  } else if (!raw.secretKeys.includes(privateKey)) {
-    problems.push(
-      `${privateKey}: stands there in plain text; run ${setPrivateKey}, and replace the key if the file was shared`,
-    );
-  } else if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(raw.values[privateKey] ?? "")) {
-    problems.push(`${privateKey}: is not a private key in OpenSSH or PEM form; set it: ${setPrivateKey}`);
-  }
-  if (raw.values[passphrase] && !raw.secretKeys.includes(passphrase)) {
-    problems.push(`${passphrase}: stands there in plain text; run ${setPassphrase}`);
-  }
-  if (raw.secretKeys.includes(cluster)) {
-    problems.push(
-      `${cluster}: contains a secret, but all in it is plain, as it decides which resources exist; write the value plainly ` +
-        `(\`pulumi config set --path '${cluster}.…' <value>\`); the SSH key belongs in ${privateKey}`,
-    );
-  }
-  return problems;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  return [
+    ...(isSet(raw, secrets.sshPrivateKey)
+      ? privateKeyProblems(raw, secrets.sshPrivateKey, "OpenSSH or PEM")
+      : [missingProblem(secrets.sshPrivateKey)]),
+    ...plainTextProblems(raw, secrets.sshPrivateKeyPassphrase),
+    ...insideProblems(raw, cluster, `the SSH key belongs in ${secrets.sshPrivateKey.key}`),
+  ];
 }
 
 function clusterArgs(raw: RawConfig, config: ClusterConfig): KubeadmClusterArgs {
   const { name, ssh, ...rest } = config;
-  const secretPassphrase = raw.values[passphrase];
+  const secretPassphrase = raw.values[secrets.sshPrivateKeyPassphrase.key];
   return {
     ...rest,
     clusterName: name ?? raw.stack,
     ssh: {
       ...ssh,
-      privateKey: pulumi.secret(raw.values[privateKey] ?? ""),
+      privateKey: pulumi.secret(raw.values[secrets.sshPrivateKey.key] ?? ""),
       ...(secretPassphrase ? { privateKeyPassphrase: pulumi.secret(secretPassphrase) } : {}),
     },
   };
@@ -111,6 +75,31 @@ function inStackFile(problem: string): string {
   return problem.replace(/^clusterName\b/, "name");
 }
 
+/** The cluster's arguments, with what is wrong with them; none if they are not even of the right shape. */
+function clusterConfig(raw: RawConfig): { problems: string[]; args?: KubeadmClusterArgs } {
+  const text = raw.values[cluster];
+  if (text === undefined || text === "{}") {
+    return {
+      problems: [`${cluster}: is missing; describe the hosts there, as Pulumi.dev.yaml of the repository shows`],
+    };
+  }
+  if (raw.secretKeys.includes(cluster)) {
+    // Further messages could quote the secret.
+    return { problems: [] };
+  }
+  const value = parseJson(text);
+  const problems = unknownKeys(clusterSchema, value, hints).map((problem) => `${cluster}${problem}`);
+  const parsed = clusterSchema.safeParse(value);
+  if (!parsed.success) {
+    return { problems: [...problems, ...shapeProblems(parsed.error, value).map((problem) => `${cluster}${problem}`)] };
+  }
+  const args = clusterArgs(raw, parsed.data);
+  return {
+    problems: [...problems, ...validateCluster(args).map((problem) => `${cluster}.${inStackFile(problem)}`)],
+    args,
+  };
+}
+
 /**
  * Turns a stack's configuration into arguments.
  *
@@ -118,29 +107,13 @@ function inStackFile(problem: string): string {
  *   without a stack trace.
  */
 export function stackConfig(raw: RawConfig = rawConfig()): StackConfig {
-  const problems = [...topLevelProblems(raw), ...secretProblems(raw)];
-  const text = raw.values[cluster];
-  if (text === undefined || text === "{}") {
-    problems.push(`${cluster}: is missing; describe the hosts there, as Pulumi.dev.yaml of the repository shows`);
+  const { problems: clusterProblems, args } = clusterConfig(raw);
+  const { problems: cloudProblems, cloud } = cloudConfig(raw, args);
+  const problems = [...topLevelProblems(raw), ...secretProblems(raw), ...clusterProblems, ...cloudProblems];
+  if (problems.length > 0 || args === undefined) {
     throw configError(raw, problems);
   }
-  if (raw.secretKeys.includes(cluster)) {
-    // Further messages could quote the secret.
-    throw configError(raw, problems);
-  }
-  const value = parseJson(text);
-  problems.push(...unknownKeys(clusterSchema, value, hints).map((problem) => `${cluster}${problem}`));
-  const parsed = clusterSchema.safeParse(value);
-  if (!parsed.success) {
-    problems.push(...shapeProblems(parsed.error, value).map((problem) => `${cluster}${problem}`));
-    throw configError(raw, problems);
-  }
-  const args = clusterArgs(raw, parsed.data);
-  problems.push(...validateCluster(args).map((problem) => `${cluster}.${inStackFile(problem)}`));
-  if (problems.length > 0) {
-    throw configError(raw, problems);
-  }
-  return { name: args.clusterName ?? raw.stack, cluster: args };
+  return { name: args.clusterName ?? raw.stack, cluster: args, ...(cloud === undefined ? {} : { cloud }) };
 }
 
 function configError(raw: RawConfig, problems: string[]): pulumi.RunError {

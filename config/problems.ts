@@ -1,8 +1,7 @@
-import { distance } from "fastest-levenshtein";
 import { z } from "zod";
+import { proposal } from "../components/kit/proposal";
 
-/** Longest distance, in edited characters, at which a known key is proposed for an unknown one. */
-const proposedDistance = 3;
+export { proposal };
 
 /** Most characters of a wrong value that a message repeats. */
 const longestQuote = 60;
@@ -17,16 +16,6 @@ export function pathText(path: readonly PropertyKey[]): string {
       return /^[A-Za-z_][A-Za-z0-9_]*$/.test(String(part)) ? `.${String(part)}` : `["${String(part)}"]`;
     })
     .join("");
-}
-
-/** What to do about an unknown key: the known one it resembles, or all that are known. */
-export function proposal(key: string, known: readonly string[]): string {
-  const sorted = [...known].sort((left, right) => distance(key, left) - distance(key, right));
-  const nearest = sorted[0];
-  const limit = Math.min(proposedDistance, Math.ceil(key.length / 2));
-  return nearest !== undefined && distance(key.toLowerCase(), nearest.toLowerCase()) <= limit
-    ? `did you mean \`${nearest}\`?`
-    : `remove it; known are ${known.join(", ")}`;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -49,6 +38,9 @@ export function unknownKeys(
   }
   if (schema instanceof z.ZodArray && Array.isArray(value)) {
     return value.flatMap((item, index) => unknownKeys(schema.element, item, hints, [...path, index]));
+  }
+  if (schema instanceof z.ZodRecord && isRecord(value)) {
+    return Object.entries(value).flatMap(([key, item]) => unknownKeys(schema.valueType, item, hints, [...path, key]));
   }
   if (schema instanceof z.ZodObject && isRecord(value)) {
     const shape: Record<string, z.core.$ZodType> = schema.shape;

@@ -66,4 +66,12 @@ export const clusterSchema = z.object({
 export type ClusterConfig = z.infer<typeof clusterSchema>;
 
 /** Keys of the stack configuration, without "stratiform:". */
-export const topLevelKeys = ["cluster", "sshPrivateKey", "sshPrivateKeyPassphrase"] as const;
+export const topLevelKeys = [
+  "cluster",
+  "cloud",
+  "sshPrivateKey",
+  "sshPrivateKeyPassphrase",
+  "endpointPrivateKey",
+  "authorityPrivateKey",
+  "adminPassword",
+] as const;

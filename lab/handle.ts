@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { type ClientFiles, clientCommand, ensureClientFiles } from "./client";
 import { UserError } from "./error";
 import { attach, capture, type ExecuteOptions, type Result } from "./execute";
 import { containerState, waitForSsh } from "./host";
@@ -7,7 +8,7 @@ import { labDirectory } from "./names";
 import { labEnvironment, pulumiArguments, stackFileOf } from "./pulumi";
 import type { LabHost, LabRecord } from "./record";
 import { requireRecord } from "./record";
-import { editStackFile, type StackCluster } from "./stack-file";
+import { editCloud, editStackFile, type StackCloud, type StackCluster } from "./stack-file";
 import { podman, repositoryDirectory } from "./toolchain/index";
 import { requireTools } from "./tools";
 
@@ -98,6 +99,25 @@ export class Lab {
     return attach(requireTools(this.#record).kubectl, args, { env: { ...this.environment, KUBECONFIG } });
   }
 
+  /** Runs the OpenStack client of the release against the lab's cloud, as its administrator: `["token", "issue"]`. */
+  async openstack(args: readonly string[], options: LabCommandOptions = {}): Promise<Result> {
+    const { env, ...rest } = options;
+    const command = await clientCommand(this.#record, args, { input: options.input !== undefined });
+    return capture(command.program, command.args, { ...rest, env: { ...process.env, ...env } });
+  }
+
+  /** Runs the OpenStack client on this terminal. @returns its exit code */
+  async attachOpenstack(args: readonly string[]): Promise<number> {
+    const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+    const command = await clientCommand(this.#record, args, { terminal, input: true });
+    return attach(command.program, command.args);
+  }
+
+  /** Files with which any OpenStack client reaches the lab's cloud: `OS_CLIENT_CONFIG_FILE=<clouds> OS_CLOUD=<cloud>`. */
+  clientFiles(): Promise<ClientFiles> {
+    return ensureClientFiles(this.#record);
+  }
+
   /** The machine of that name. @throws UserError if there is none */
   host(name: string): LabHost {
     const host = this.hosts.find((candidate) => candidate.name === name);
@@ -140,6 +160,11 @@ export class Lab {
   /** Changes `stratiform:cluster` of the stack file: in place, or by returning another value. */
   editStack(change: (cluster: StackCluster) => StackCluster | undefined): Promise<void> {
     return editStackFile(this.stackFile, change);
+  }
+
+  /** Changes `stratiform:cloud` of the stack file: in place, or by returning another value. */
+  editCloud(change: (cloud: StackCloud) => StackCloud | undefined): Promise<void> {
+    return editCloud(this.stackFile, change);
   }
 
   #find(host: string | LabHost): LabHost {

@@ -32,7 +32,8 @@ export async function ensureKubeconfig(record: LabRecord): Promise<string> {
   return file;
 }
 
-function modified(file: string): Promise<number | undefined> {
+/** When a file was last written; undefined if there is none. */
+export function modified(file: string): Promise<number | undefined> {
   return stat(file).then(
     (found) => found.mtimeMs,
     () => undefined,
@@ -40,7 +41,7 @@ function modified(file: string): Promise<number | undefined> {
 }
 
 /** Modification time of the lab's local state; undefined with a backend of the user's own. */
-async function stateTime(record: LabRecord): Promise<number | undefined> {
+export async function stateTime(record: LabRecord): Promise<number | undefined> {
   if (process.env.PULUMI_BACKEND_URL) return undefined;
   return modified(join(labDirectory(record.name), "state", ".pulumi", "stacks", "stratiform", `${record.stack}.json`));
 }

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import type { HostArgs } from "../components/cluster/args";
 import { defaultKubernetesVersion } from "../components/cluster/versions";
+import { type BuiltImages, builderPackages, ensureImages } from "../images/build";
+import { pushImages } from "../images/push";
 import { ensureCertificates, type LabCertificates } from "./certificates";
 import { UserError } from "./error";
 import { Lab } from "./handle";
@@ -15,11 +17,11 @@ import {
 } from "./host";
 import { ensureMirror } from "./mirror";
 import { checkLabName, hostRoles, mostHosts } from "./names";
-import { ensureNetworks } from "./network";
+import { addressIn, ensureNetworks } from "./network";
 import { prepareStack, stackFileOf } from "./pulumi";
 import { type LabHost, type LabRecord, readRecord, writeRecord } from "./record";
 import { ensureRegistry } from "./registry";
-import { writeStackFile } from "./stack-file";
+import { type StackCloud, writeStackFile } from "./stack-file";
 import {
   type CniPlugins,
   checkPrerequisites,
@@ -37,11 +39,15 @@ import {
 } from "./toolchain/index";
 import { prepareTools } from "./tools";
 
+/** Last numbers of the endpoint addresses in the lab network. */
+const publicNumber = 250;
+const internalNumber = 251;
+
 export { labDown } from "./down";
 export type { Result } from "./execute";
 export { Lab, type LabCommandOptions } from "./handle";
 export type { LabHost, LabRecord } from "./record";
-export type { StackCluster } from "./stack-file";
+export type { StackCloud, StackCluster } from "./stack-file";
 
 /** What lab is wanted. */
 export interface LabOptions {
@@ -57,6 +63,8 @@ export interface LabOptions {
   kubernetes?: string[];
   /** Only machines, networks and keys: no tools, registry, mirror, stack file. @default false */
   bare?: boolean;
+  /** Images for an OpenStack cloud too, built and pushed, and the cloud in the stack file. @default as it is, else false */
+  cloud?: boolean;
 }
 
 type Wish = Required<Omit<LabOptions, "hosts">> & { hosts: number };
@@ -82,7 +90,15 @@ export function completeOptions(options: LabOptions, record: LabRecord | undefin
   const known = record?.kubernetes ?? [];
   const versions = options.kubernetes ?? (known.length > 0 ? known : [defaultKubernetesVersion]);
   const kubernetes = [...new Set([...versions, ...known])];
-  return { name, hosts, control, stack, kubernetes, bare: options.bare ?? false };
+  return {
+    name,
+    hosts,
+    control,
+    stack,
+    kubernetes,
+    bare: options.bare ?? false,
+    cloud: options.cloud ?? record?.cloud ?? false,
+  };
 }
 
 /**
@@ -92,19 +108,19 @@ export function completeOptions(options: LabOptions, record: LabRecord | undefin
  */
 export async function labUp(options: LabOptions, report: Reporter): Promise<Lab> {
   const name = checkLabName(options.name ?? "dev");
-  completeOptions(options, await readRecord(name));
+  const { cloud, bare } = completeOptions(options, await readRecord(name));
   await report.phase("Check this computer", async () => {
     await checkPrerequisites().catch((error: Error) => {
       throw new UserError(error.message);
     });
   });
-  await ensurePackages(labPackages, report);
+  await ensurePackages([...labPackages, ...(cloud && !bare ? builderPackages : [])], report);
   return withLock(`lab-${name}`, async () => up(completeOptions(options, await readRecord(name)), report));
 }
 
 async function up(wish: Wish, report: Reporter): Promise<Lab> {
   if (wish.bare) return new Lab((await machines(wish, report)).record);
-  const [machine, toolchain, releases, cni] = await Promise.all([
+  const [machine, toolchain, releases, cni, images] = await Promise.all([
     machines(wish, report).then(async ({ record, keys }) => {
       const certificates = await ensureCertificates(record.name, record.network.gateway);
       const registry = await ensureRegistry(record.name, record.network.gateway, certificates);
@@ -113,12 +129,14 @@ async function up(wish: Wish, report: Reporter): Promise<Lab> {
     ensurePulumi(report),
     Promise.all(wish.kubernetes.map((version) => ensureKubernetes(version, report))),
     ensureCniPlugins(report),
+    wish.cloud ? ensureImages(report) : undefined,
   ]);
   const { keys, certificates, registry } = machine;
   const record: LabRecord = { ...machine.record, tools: await prepareTools(wish.name, toolchain, releases) };
   await writeRecord(record);
-  await writeStack({ record, wish, keys, certificates, registry, releases, cni }, report);
+  await writeStack({ record, wish, keys, certificates, registry, releases, cni, ...(images && { images }) }, report);
   record.listed = record.hosts.map((host) => host.name);
+  record.cloud = wish.cloud;
   await writeRecord(record);
   await report.phase("Prepare the stack", () => prepareStack(record));
   return new Lab(record);
@@ -140,6 +158,8 @@ async function machines(wish: Wish, report: Reporter): Promise<{ record: LabReco
     kubernetes,
     hosts,
     ...networks,
+    ...(before?.listed && { listed: before.listed }),
+    ...(before?.cloud && { cloud: before.cloud }),
     ...(before?.tools && { tools: before.tools }),
   };
   // From here on "down" and "status" know the lab.
@@ -158,12 +178,17 @@ interface StackParts {
   registry: string;
   releases: KubernetesRelease[];
   cni: CniPlugins;
+  images?: BuiltImages;
 }
 
 async function writeStack(parts: StackParts, report: Reporter): Promise<void> {
   const { record, wish, keys, certificates, registry, releases, cni } = parts;
   const mirror = await ensureMirror(record.name, record.network.gateway, certificates, releases, cni);
-  const images = await ensureClusterImages(releases, { registry, certDirectory: certificates.directory }, report);
+  const push = { registry, certDirectory: certificates.directory };
+  const [images] = await Promise.all([
+    ensureClusterImages(releases, push, report),
+    parts.images && pushImages(parts.images, push, report),
+  ]);
   const hosts = record.hosts.map((host) => stackHost(host, wish, keys.get(host.name) ?? ""));
   await writeStackFile(
     stackFileOf(record),
@@ -174,9 +199,16 @@ async function writeStack(parts: StackParts, report: Reporter): Promise<void> {
       kubernetesVersion: wish.kubernetes[0] ?? defaultKubernetesVersion,
       artifacts: { ...mirror, caCertificate: certificates.ca },
       imageMirror: { registry, caCertificate: certificates.ca, ...images },
+      ...(parts.images && { cloud: stackCloud(record.network.subnet, registry, parts.images.releaseFile) }),
     },
     join(repositoryDirectory, "Pulumi.dev.yaml"),
   );
+}
+
+/** The cloud as the stack file describes it: endpoint addresses beyond those of hosts. */
+export function stackCloud(subnet: string, registry: string, release: string): StackCloud {
+  const endpoint = { public: addressIn(subnet, publicNumber), internal: addressIn(subnet, internalNumber) };
+  return { profile: "lab", release, services: ["keystone"], registry, endpoint };
 }
 
 /** A machine as the stack file names it. */

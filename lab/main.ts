@@ -8,6 +8,9 @@ import { labStatus } from "./status";
 
 const defaultLab = process.env.STRATIFORM_LAB || "dev";
 
+/** Programs whose command lines are handed on. */
+const handedOnTools = ["pulumi", "kubectl", "openstack"] as const;
+
 function count(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
@@ -41,7 +44,8 @@ function program(report: TerminalReporter, exit: (code: number) => void): Comman
       .option("--hosts <number>", "how many hosts (default: as many as it has, else 3)", count)
       .option("--control <number>", "how many of them, the first ones, are control hosts (default: 1)", count)
       .option("--stack <name>", 'name of the stack (default: "dev")')
-      .option("--kubernetes <versions>", "Kubernetes releases to offer; a new stack gets the first", versions);
+      .option("--kubernetes <versions>", "Kubernetes releases to offer; a new stack gets the first", versions)
+      .option("--no-cloud", "Kubernetes only: no images of OpenStack are built, and a new stack has no cloud");
   sized("up", "bring a lab up, repair it, or add hosts to it")
     .option("--bare", "hosts only: no tools, registry, mirror or stack file")
     .action(async (options: LabOptions) => {
@@ -61,10 +65,10 @@ function program(report: TerminalReporter, exit: (code: number) => void): Comman
       if (names.length === 0) report.say("There is no lab. Make one: npm run lab -- up");
       for (const name of names) report.say(`Lab ${name}\n${await labStatus(await requireRecord(name))}`);
     });
-  sized("start", "lab, cluster and a check of it: npm start").action(async (options: LabOptions) =>
+  sized("start", "lab, cluster, cloud and a check of them: npm start").action(async (options: LabOptions) =>
     exit(await start(options, report)),
   );
-  for (const tool of ["pulumi", "kubectl"]) {
+  for (const tool of handedOnTools) {
     root.command(tool).description(`${tool} with the lab's environment: ${tool} [--name <name>] -- …`);
   }
   return root;
@@ -72,10 +76,12 @@ function program(report: TerminalReporter, exit: (code: number) => void): Comman
 
 async function main(argv: readonly string[]): Promise<number> {
   const [command, ...args] = argv;
-  if (command === "pulumi" || command === "kubectl") {
+  const tool = handedOnTools.find((one) => one === command);
+  if (tool !== undefined) {
     const { name, rest } = handedOn(args);
     const lab = await Lab.open(name);
-    return command === "pulumi" ? lab.attachPulumi(rest) : lab.attachKubectl(rest);
+    const attach = { pulumi: lab.attachPulumi, kubectl: lab.attachKubectl, openstack: lab.attachOpenstack }[tool];
+    return attach.call(lab, rest);
   }
   let code = 0;
   const end = (result: number) => {

@@ -45,6 +45,8 @@ export interface LabRecord {
   kubernetes: string[];
   /** Hosts that the stack file was given. One that is missing there by now was taken out on purpose. */
   listed?: string[];
+  /** Whether images for a cloud are kept in the registry, and the stack file has one. @default false */
+  cloud?: boolean;
   /** The tools in use, once they are there. */
   tools?: LabTools;
 }

@@ -12,6 +12,31 @@ export type StackCluster = Omit<KubeadmClusterArgs, "clusterName" | "ssh"> & {
   ssh?: Omit<SshArgs, "privateKey" | "privateKeyPassphrase">;
 };
 
+/** `stratiform:cloud` in a stack file, as far as the lab knows it. */
+export interface StackCloud {
+  /** Name of a release in releases/, or path of a release file. */
+  release: string;
+  /** Registry that holds its images. */
+  registry?: string;
+  /** Profile. */
+  profile?: string;
+  /** OpenStack services. */
+  services: string[];
+  /** Names and addresses of the endpoints. */
+  endpoint: {
+    public: string;
+    internal?: string;
+    publicAddress?: string;
+    internalAddress?: string;
+    [key: string]: unknown;
+  };
+  /** Sizes by service and process. */
+  sizes?: Record<string, Record<string, Record<string, number | string>>>;
+  /** Options by service, file, section and option. */
+  overrides?: Record<string, Record<string, Record<string, Record<string, unknown>>>>;
+  [key: string]: unknown;
+}
+
 /** What a lab puts into its stack file. */
 export interface StackMachines {
   /** Name of the cluster, where the file names none. */
@@ -24,9 +49,14 @@ export interface StackMachines {
   artifacts: ArtifactsArgs;
   /** The registry. */
   imageMirror: ImageMirrorArgs;
+  /** The cloud; what the file says of it already is kept, but for the release if that is one of this computer. @default none is put in */
+  cloud?: StackCloud;
 }
 
 const clusterPath = ["config", "stratiform:cluster"];
+const cloudPath = ["config", "stratiform:cloud"];
+/** A release file of images built on this computer. */
+const localRelease = /(^|\/)releases\/local-[0-9a-f]+\.yaml$/;
 const written = { lineWidth: 0 };
 
 function header(name: string): string {
@@ -60,6 +90,7 @@ export function stackFileText(
     document.commentBefore = header(machines.name);
     dropComment(document.contents);
     document.deleteIn([...clusterPath, "hosts"]);
+    document.deleteIn(cloudPath);
     // A template that was used as a stack file by mistake: its key is of another passphrase.
     for (const key of ["encryptionsalt", "secretsprovider", "encryptedkey"]) document.delete(key);
     document.setIn([...clusterPath, "name"], machines.name);
@@ -79,7 +110,22 @@ export function stackFileText(
   keep("kubernetesVersion", machines.kubernetesVersion);
   cluster.set("artifacts", document.createNode(machines.artifacts));
   cluster.set("imageMirror", document.createNode(machines.imageMirror));
+  if (machines.cloud !== undefined) mergeCloud(document, machines.cloud);
   return document.toString(written);
+}
+
+/** Puts in what the file does not say of the cloud; renews the release where it is one of this computer. */
+function mergeCloud(document: Document, cloud: StackCloud): void {
+  const existing = document.getIn(cloudPath);
+  if (!isMap(existing)) {
+    document.setIn(cloudPath, document.createNode(cloud));
+    return;
+  }
+  for (const [key, value] of Object.entries(cloud)) {
+    const old = existing.get(key);
+    const renewed = key === "release" && typeof old === "string" && localRelease.test(old);
+    if (renewed || !existing.has(key)) existing.set(key, document.createNode(value));
+  }
 }
 
 /** Takes away the comment at the head of a mapping: it is about the template. */
@@ -124,17 +170,37 @@ export async function writeStackFile(
 }
 
 /** Changes `stratiform:cluster` of a stack file; everything else in it is kept. */
-export async function editStackFile(
+export function editStackFile(
   file: string,
   change: (cluster: StackCluster) => StackCluster | undefined,
 ): Promise<void> {
+  return editSection(file, "stratiform:cluster", change);
+}
+
+/** Changes `stratiform:cloud` of a stack file; everything else in it is kept. */
+export function editCloud(file: string, change: (cloud: StackCloud) => StackCloud | undefined): Promise<void> {
+  return editSection(file, "stratiform:cloud", change);
+}
+
+async function editSection<T>(file: string, key: string, change: (section: T) => T | undefined): Promise<void> {
   const document = parse(await readFile(file, "utf8"), file);
-  const root: unknown = document.toJS();
-  const cluster = (root as { config?: Record<string, StackCluster> }).config?.["stratiform:cluster"];
-  if (cluster === undefined) throw new UserError(`${file}: has no stratiform:cluster`);
-  const result = change(cluster) ?? cluster;
-  document.setIn(clusterPath, document.createNode(result));
+  const section = sectionOf<T>(document, key);
+  if (section === undefined) throw new UserError(`${file}: has no ${key}`);
+  document.setIn(["config", key], document.createNode(change(section) ?? section));
   await replaceFile(file, document.toString(written));
+}
+
+function sectionOf<T>(document: Document, key: string): T | undefined {
+  const root: unknown = document.toJS();
+  return (root as { config?: Record<string, T> }).config?.[key];
+}
+
+/** The sections of a stack file that the lab looks at. */
+export async function readStackFile(file: string): Promise<{ cluster?: StackCluster; cloud?: StackCloud }> {
+  const document = parse(await readFile(file, "utf8"), file);
+  const cluster = sectionOf<StackCluster>(document, "stratiform:cluster");
+  const cloud = sectionOf<StackCloud>(document, "stratiform:cloud");
+  return { ...(cluster && { cluster }), ...(cloud && { cloud }) };
 }
 
 /** Whether a stack file has a value at `config.<key>`. */

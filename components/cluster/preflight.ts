@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { refuse, valueIfKnown } from "../kit/program";
 import type { HostArgs } from "./args";
 import { type Findings, type HostReport, judge, parseReport } from "./findings";
 import { readScript, shellAssignments } from "./host-step";
@@ -95,31 +96,8 @@ export function preflight(
       await pulumi.log.warn(text, resource);
     }
     if (findings.errors.length > 0) {
-      const list = findings.errors.map((text) => `  - ${text}`).join("\n");
-      await pulumi.log.error(`the hosts are not fit, and nothing was changed:\n${list}`, resource);
-      endProgram(resource);
+      await refuse(resource, "the hosts are not fit, and nothing was changed", findings.errors);
     }
     return true;
   });
-}
-
-/** Exit code of a program by which Pulumi's program host knows that the user has been told: it adds nothing. */
-const alreadyReported = 32;
-
-/**
- * Ends the program after its error was logged. A rejected output would travel through all steps that wait for it, and
- * be told once for each; so where the program has a process of its own, that ends here.
- */
-function endProgram(resource: pulumi.Resource): never {
-  if (/[\\/]@pulumi[\\/]pulumi[\\/]cmd[\\/]run([\\/]|$)/.test(process.argv[1] ?? "")) {
-    process.exit(alreadyReported);
-  }
-  throw new pulumi.ResourceError("the hosts are not fit (see the error before)", resource, true);
-}
-
-/** An output's value, or undefined in a preview in which it is not known yet. */
-async function valueIfKnown(output: pulumi.Output<string>): Promise<string | undefined> {
-  // The SDK keeps this member out of its types; a plain `apply` cannot tell "unknown" at all.
-  const known = await (output as unknown as { isKnown: Promise<boolean> }).isKnown;
-  return known ? new Promise((resolve) => void output.apply(resolve)) : undefined;
 }

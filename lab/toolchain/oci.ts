@@ -23,6 +23,14 @@ export interface ImageSettings {
   entrypoint?: readonly string[];
   /** Arguments, or the command if there is no entry point. @default none */
   command?: readonly string[];
+  /** Numeric user and group, such as `42425:42425`. @default root */
+  user?: string;
+  /** Environment beside PATH. @default none */
+  environment?: Readonly<Record<string, string>>;
+  /** Directory in which programs start. @default the root directory */
+  workingDirectory?: string;
+  /** Labels. @default none */
+  labels?: Readonly<Record<string, string>>;
 }
 
 /** A complete image whose digest is known before it is written anywhere. */
@@ -68,9 +76,15 @@ export function composeImage(layers: readonly Layer[], settings: ImageSettings):
     architecture: "amd64",
     os: "linux",
     config: {
-      Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+      User: settings.user,
+      Env: [
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ...Object.entries(settings.environment ?? {}).map(([name, value]) => `${name}=${value}`),
+      ],
       Entrypoint: settings.entrypoint,
       Cmd: settings.command,
+      WorkingDir: settings.workingDirectory,
+      Labels: settings.labels,
     },
     rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.contentDigest) },
   });

@@ -133,8 +133,10 @@ describe("lab: hosts", () => {
       ...{ name: `dev-${number}`, address: "", providerAddress: "", container: "", number },
     }));
     assert.deepEqual(completeOptions({}, undefined), {
-      ...{ name: "dev", stack: "dev", hosts: 3, control: 1, kubernetes: ["1.34.4"], bare: false },
+      ...{ name: "dev", stack: "dev", hosts: 3, control: 1, kubernetes: ["1.34.4"], bare: false, cloud: false },
     });
+    assert.equal(completeOptions({ cloud: true }, record).cloud, true);
+    assert.equal(completeOptions({}, { ...record, cloud: true }).cloud, true);
     assert.equal(completeOptions({}, record).hosts, 3);
     assert.equal(completeOptions({ hosts: 2 }, { ...record, hosts: four }).hosts, 4);
     assert.deepEqual(completeOptions({ kubernetes: ["1.35.4"] }, record).kubernetes, ["1.35.4", "1.34.4"]);

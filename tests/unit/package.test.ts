@@ -61,13 +61,14 @@ describe("the npm package", () => {
 
   it("is compiled, with types and the files that the components read, and nothing else", () => {
     const files = fs.readdirSync(packed, { recursive: true, encoding: "utf8" });
-    for (const file of ["package.json", "dist/index.js", "dist/index.d.ts"]) {
+    const read = ["openstack/scripts/register.py", "openstack/options/2025.1/keystone.json", "openstack/index.d.ts"];
+    for (const file of ["package.json", "dist/index.js", "dist/index.d.ts", ...read.map((one) => `dist/${one}`)]) {
       assert.ok(files.includes(file), file);
     }
     const scripts = fs.readdirSync(path.join(repository, "components/cluster/scripts"));
     assert.ok(scripts.every((script) => files.includes(`dist/cluster/scripts/${script}`)));
     const stray = files.filter((file) =>
-      /(^|\/)(config|lab|tests|tools|node_modules|plugin\.)|(?<!\.d)\.ts$|\.yaml$/.test(file),
+      /^(dist\/)?(config|lab|tests|tools|images|node_modules|plugin\.)|node_modules|(?<!\.d)\.ts$|\.yaml$/.test(file),
     );
     assert.deepEqual(stray, []);
   });

@@ -1,0 +1,99 @@
+import type { types } from "@pulumi/kubernetes";
+import type { Input } from "@pulumi/pulumi";
+import { exceptions, type PodPlan, podSpec } from "./pod";
+
+/** Annotation of pods that may do more than "restricted": what, and why. */
+export const exceptionAnnotation = "stratiform.dev/exceptions";
+
+/** Seconds after which a roll that does not get on has failed. */
+const progressDeadline = 600;
+
+/** How often a job is tried anew: with pauses of 10, 20, 40, … s it waits some ten minutes for a database to come up. */
+const jobRetries = 6;
+
+/** Template of a workload's pods. */
+export function podTemplate(
+  labels: Record<string, string>,
+  pod: PodPlan,
+  annotations: Record<string, Input<string>> = {},
+): types.input.core.v1.PodTemplateSpec {
+  const exceptional = exceptions(pod);
+  const notes = {
+    ...annotations,
+    ...(exceptional.length > 0 ? { [exceptionAnnotation]: exceptional.join("\n") } : {}),
+  };
+  return {
+    metadata: { labels, ...(Object.keys(notes).length > 0 ? { annotations: notes } : {}) },
+    spec: podSpec(pod),
+  };
+}
+
+/** A Deployment. */
+export interface DeploymentPlan {
+  /** Labels of its pods. */
+  labels: Record<string, string>;
+  /** Labels it finds them by. */
+  selector: Record<string, string>;
+  /** Number of pods. */
+  replicas: number;
+  /** The pod. */
+  pod: PodPlan;
+  /** Annotations of the pod. @default none */
+  annotations?: Record<string, Input<string>>;
+  /** Seconds that a new pod must have been ready before an old one goes, so that everybody knows it. @default 0 */
+  minReady?: number;
+}
+
+/** Equal pods that are rolled without a gap: an old one goes only when its successor is ready. */
+export function deploymentSpec(plan: DeploymentPlan): types.input.apps.v1.DeploymentSpec {
+  return {
+    replicas: plan.replicas,
+    selector: { matchLabels: plan.selector },
+    strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+    revisionHistoryLimit: 2,
+    progressDeadlineSeconds: progressDeadline,
+    ...(plan.minReady === undefined ? {} : { minReadySeconds: plan.minReady }),
+    template: podTemplate(plan.labels, plan.pod, plan.annotations),
+  };
+}
+
+/**
+ * A command that runs to its end. Each try is a pod of its own, and failed ones stay with their logs; they would be gone
+ * if one pod's container were started anew. The job stays when it is done: its name says what was done.
+ */
+export function jobSpec(labels: Record<string, string>, pod: PodPlan): types.input.batch.v1.JobSpec {
+  const template = podTemplate(labels, pod);
+  return { backoffLimit: jobRetries, template: { ...template, spec: { ...podSpec(pod), restartPolicy: "Never" } } };
+}
+
+/** At most one pod of a workload is down because somebody wants it so; one that is down anyway may always be moved. */
+export function disruptionBudget(selector: Record<string, string>): types.input.policy.v1.PodDisruptionBudgetSpec {
+  return {
+    maxUnavailable: 1,
+    unhealthyPodEvictionPolicy: "AlwaysAllow",
+    selector: { matchLabels: selector },
+  };
+}
+
+/** A Service. */
+export interface ServicePlan {
+  /** Labels of the pods behind it. */
+  selector: Record<string, string>;
+  /** TCP ports by name; the pods listen on the same. */
+  ports: Record<string, number>;
+  /** No address of its own: its name means the pods' addresses. @default false */
+  headless?: boolean;
+  /** Pods are behind it even before they are ready: for members that must find each other first. @default false */
+  publishNotReady?: boolean;
+}
+
+/** A Service inside the cluster. */
+export function serviceSpec(plan: ServicePlan): types.input.core.v1.ServiceSpec {
+  return {
+    type: "ClusterIP",
+    ...(plan.headless ? { clusterIP: "None" } : {}),
+    ...(plan.publishNotReady ? { publishNotReadyAddresses: true } : {}),
+    selector: plan.selector,
+    ports: Object.entries(plan.ports).map(([name, port]) => ({ name, port, targetPort: port, protocol: "TCP" })),
+  };
+}

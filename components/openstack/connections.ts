@@ -1,0 +1,113 @@
+import type { ServiceDefinition } from "./definition";
+
+/** A group of pods, as labels select it. */
+export interface Party {
+  /** Service, such as `keystone` or `mariadb`. */
+  service: string;
+  /** Process, or `steps` for the service's jobs. */
+  process: string;
+}
+
+/** A group of pods and the ports it answers on. */
+export interface Target extends Party {
+  ports: readonly number[];
+}
+
+/** Label value of a service's jobs, in the place of a process. */
+export const stepsProcess = "steps";
+
+/** What all definitions of a cloud together connect. */
+export interface Connections {
+  /** Ports of all API endpoints. */
+  edgePorts: readonly number[];
+  /** Whom a process, or the steps, of a service connect to. */
+  targetsOf(service: string, process: string): Target[];
+  /** Who connects to a process of a service, the edge included. */
+  callersOf(service: string, process: string): Party[];
+}
+
+/** Backing services and the edge, by the name that `talksTo` uses. */
+const backing: Record<string, Target> = {
+  mariadb: { service: "mariadb", process: "proxy", ports: [3306] },
+  memcached: { service: "memcached", process: "server", ports: [11211] },
+};
+
+/** Names that `talksTo` and `needs` may use beside those of services. */
+export const backingNames: readonly string[] = Object.keys(backing);
+
+/** The name by which `talksTo` means all API endpoints. */
+export const edgeName = "edge";
+
+interface Wish extends Party {
+  talksTo: readonly string[];
+}
+
+/** Works out who connects to whom, from what every process and step of every definition says it talks to. */
+export function connections(definitions: readonly ServiceDefinition[]): Connections {
+  const edgePorts = [...new Set(definitions.flatMap((one) => (one.catalog ?? []).map((entry) => entry.port)))].sort(
+    (left, right) => left - right,
+  );
+  const wishes = definitions.flatMap(wishesOf);
+  const resolve = (name: string): Target[] => resolveTarget(name, definitions, edgePorts);
+  return {
+    edgePorts,
+    targetsOf: (service, process) =>
+      wishes
+        .filter((wish) => wish.service === service && wish.process === process)
+        .flatMap((wish) => [...new Set(wish.talksTo)].flatMap(resolve)),
+    callersOf: (service, process) => [
+      ...(definitions.some((one) => one.name === service && catalogProcesses(one).includes(process))
+        ? [{ service: edgeName, process: "haproxy" }]
+        : []),
+      ...wishes
+        .filter((wish) =>
+          wish.talksTo.flatMap(resolve).some((target) => target.service === service && target.process === process),
+        )
+        .map((wish) => ({ service: wish.service, process: wish.process })),
+    ],
+  };
+}
+
+function catalogProcesses(definition: ServiceDefinition): string[] {
+  return (definition.catalog ?? []).map((entry) => entry.process ?? "api");
+}
+
+function wishesOf(definition: ServiceDefinition): Wish[] {
+  const steps = [...(definition.steps?.expand ?? []), ...(definition.steps?.after ?? [])];
+  const talksTo = new Set([
+    ...(definition.databases?.length ? ["mariadb"] : []),
+    ...(registers(definition) ? [edgeName] : []),
+    ...steps.flatMap((step) => step.talksTo ?? ["mariadb"]),
+  ]);
+  return [
+    ...definition.processes.map((process) => ({
+      service: definition.name,
+      process: process.name,
+      talksTo: process.talksTo ?? [],
+    })),
+    ...(talksTo.size > 0 ? [{ service: definition.name, process: stepsProcess, talksTo: [...talksTo] }] : []),
+  ];
+}
+
+/** Whether a service is entered into Keystone by a step of its own; Keystone enters itself. */
+export function registers(definition: ServiceDefinition): boolean {
+  return (definition.serviceUser ?? true) || (definition.catalog ?? []).some((entry) => entry.type !== "identity");
+}
+
+function resolveTarget(
+  name: string,
+  definitions: readonly ServiceDefinition[],
+  edgePorts: readonly number[],
+): Target[] {
+  const own = backing[name];
+  if (own !== undefined) {
+    return [own];
+  }
+  if (name === edgeName) {
+    return [{ service: edgeName, process: "haproxy", ports: edgePorts }];
+  }
+  const definition = definitions.find((one) => one.name === name);
+  return (definition?.processes ?? []).flatMap((process) =>
+    process.port === undefined ? [] : [{ service: name, process: process.name, ports: [process.port] }],
+  );
+}

@@ -1,0 +1,169 @@
+import type { ConfigFiles } from "../kit/config";
+import type { Probe } from "../kit/probes";
+import type { ProcessSize } from "../kit/profile";
+
+/** For whom an endpoint is. */
+export const EndpointInterface = {
+  /** Users of the cloud. */
+  Public: "public",
+  /** The cloud's own services. */
+  Internal: "internal",
+} as const;
+export type EndpointInterface = (typeof EndpointInterface)[keyof typeof EndpointInterface];
+
+/** What a definition knows of the cloud it is for. Plain values, so that a definition is a pure function of them. */
+export interface CloudFacts {
+  /** Name of the cloud and of its namespace. */
+  name: string;
+  /** Region. */
+  region: string;
+  /** DNS domain of the cluster. */
+  dnsDomain: string;
+  /** OpenStack series of the release. */
+  series: string;
+  /** Base URL of a service's API, without a path: `https://cloud.example:5000`. The only source of URLs. */
+  endpoint(service: string, endpointInterface: EndpointInterface): string;
+  /** Members of memcached, as `host:port`. */
+  memcachedServers: readonly string[];
+  /** What a process of a service gets. */
+  size(service: string, process: string): ProcessSize;
+  /** Path, in every pod, of the certificate of the CA that signed the endpoints' certificates. */
+  caFile: string;
+  /** A path of an image's catalogue entry. */
+  path(image: string, name: string): string;
+}
+
+/** What of a definition's configuration is secret, laid open while secret files are written. */
+export interface ServiceSecrets {
+  /** URL of one of the service's databases, with user and password: `mysql+pymysql://…`. */
+  databaseUrl(database: string): string;
+  /** Password of the service's user in Keystone. */
+  servicePassword: string;
+  /** Password of the cloud's administrator; only Keystone's bootstrap needs it. */
+  adminPassword: string;
+}
+
+/** An entry of the service catalogue, and with it a route of the edge. */
+export interface CatalogEntry {
+  /** Service type, such as `identity`. */
+  type: string;
+  /** Service name in Keystone. @default the definition's name */
+  name?: string;
+  /** Conventional port, on the endpoint addresses and in the cluster. */
+  port: number;
+  /** Path of the endpoint URL, such as `/v3`. @default "" */
+  path?: string;
+  /** Process that answers. @default "api" */
+  process?: string;
+}
+
+/** Kinds of process, by how pods come about. */
+export const ProcessKind = {
+  /** Equal pods, rolled without a gap: a Deployment. */
+  Replicated: "replicated",
+  /** One pod on each host of a role: a DaemonSet, in the cloud's privileged namespace. */
+  PerNode: "perNode",
+} as const;
+export type ProcessKind = (typeof ProcessKind)[keyof typeof ProcessKind];
+
+/** A long-running program of a service. */
+export interface ProcessDefinition {
+  /** Name, such as `api`. */
+  name: string;
+  /** How its pods come about. @default "replicated" */
+  kind?: ProcessKind;
+  /** Image, by its name in catalogue and release. @default the service's */
+  image?: string;
+  /** Program, by its name in the image's catalogue entry, and arguments. Excludes `wsgi`. */
+  command?: readonly string[];
+  /** The process is the WSGI application of its name in the image's catalogue entry, run by uwsgi on `port`. @default false */
+  wsgi?: boolean;
+  /** Further lines of the uwsgi configuration. @default none */
+  uwsgi?: readonly string[];
+  /** Port it listens on. @default none */
+  port?: number;
+  /** When it takes requests. Never depends on a backend. @default the port is open, if it has one */
+  readiness?: Probe;
+  /** When it is to be started anew. Local to the process. @default the port is open, if it has one */
+  liveness?: Probe;
+  /** Configuration files it reads. @default all of the service's */
+  configFiles?: readonly string[];
+  /** Whom it connects to: `mariadb`, `memcached`, `edge` (all endpoints), or `<service>` of another definition. @default none */
+  talksTo?: readonly string[];
+  /** Key repositories that it reads, by name in the definition's `keyRepositories`. @default none */
+  keyRepositories?: readonly string[];
+  /** Directories that it writes to, empty at each start: path names of the catalogue entry, or absolute paths. @default /tmp only */
+  scratch?: readonly string[];
+  /** Seconds a pod has for its end, after it has left the endpoints. @default 30 */
+  gracePeriod?: number;
+}
+
+/** A command that runs to its end. */
+export interface StepDefinition {
+  /** Name of the step, such as `db-sync`. */
+  name: string;
+  /** Programs (by catalogue name) with arguments, one after another in one pod. */
+  commands: readonly (readonly string[])[];
+  /** Files handed to it as `/etc/stratiform/input/<name>`, such as a password. @default none */
+  inputs?: (secrets: ServiceSecrets) => Record<string, string>;
+  /** Variables that its programs take from inputs, for programs that read a secret in no other way: variable → input. @default none */
+  environment?: Record<string, string>;
+  /** Whom it connects to. @default mariadb */
+  talksTo?: readonly string[];
+  /** Key repositories that it reads. @default none */
+  keyRepositories?: readonly string[];
+}
+
+/** Keys in numbered files that the service itself rotates, such as Keystone's fernet keys. */
+export interface KeyRepository {
+  /** Name, and with the service's name that of the Secret. */
+  name: string;
+  /** Path name in the catalogue entry where it is mounted. */
+  path: string;
+  /** Number of keys at the start. */
+  keys: number;
+}
+
+/** One OpenStack service, as data: everything that is laid on the cluster for it follows from this. */
+export interface ServiceDefinition {
+  /** Name, such as `keystone`. A DNS label. */
+  name: string;
+  /** Image, by its name in catalogue and release. @default the name */
+  image?: string;
+  /** Services and backing services that must be there before: `mariadb`, `memcached`, or `<service>`. Acyclic. @default none */
+  needs?: readonly string[];
+  /** Its entries of the service catalogue. @default none */
+  catalog?: readonly CatalogEntry[];
+  /** Its databases. @default none */
+  databases?: readonly string[];
+  /** Whether it has a user of its own in Keystone, with the roles `admin` and `service` on the project `service`. @default true, but not for Keystone itself */
+  serviceUser?: boolean;
+  /** The part of its configuration that everybody may read. */
+  config: ConfigFiles;
+  /** The secret part. Has no option in common with the plain one. @default none */
+  secretConfig?: (secrets: ServiceSecrets) => ConfigFiles;
+  /** Files of other formats, by name, beside the configuration files. @default none */
+  files?: Record<string, string>;
+  /** Requests that the edge may repeat on another pod beside GET and HEAD, since a second one does no harm. @default none */
+  repeatable?: readonly { method: string; path: string }[];
+  /** Options that a user's override may not set: `<file>.<section>.<option>` → the input that does. @default those of `secretConfig` */
+  ownedOptions?: Record<string, string>;
+  /** Keys that it rotates itself. @default none */
+  keyRepositories?: readonly KeyRepository[];
+  /** Steps. Each runs again exactly when its image or its own input changes. */
+  steps?: {
+    /** Configuration of all steps: only what they need, so that an ordinary option runs none of them again. */
+    config?: ConfigFiles;
+    /** Secret part of it. */
+    secretConfig?: (secrets: ServiceSecrets) => ConfigFiles;
+    /** Before any process of the release runs. */
+    expand?: readonly StepDefinition[];
+    /** When every process runs the release. */
+    after?: readonly StepDefinition[];
+  };
+  /** Its processes, in the order in which they are rolled. */
+  processes: readonly ProcessDefinition[];
+}
+
+/** A definition, as a file of its own exports it: from the cloud's facts to the service. */
+export type ServiceFactory = (cloud: CloudFacts) => ServiceDefinition;

@@ -1,0 +1,78 @@
+import { memcachedServers } from "../backing/memcached";
+import { type ImageCatalogue, imageEntry } from "../kit/catalogue";
+import { Profile } from "../kit/profile";
+import { sizeOf } from "../kit/sizes";
+import type { CloudPlanArgs } from "./args";
+import type { CloudFacts, EndpointInterface, ServiceDefinition, ServiceFactory } from "./definition";
+
+/** Path of the authority's certificate in every pod of an OpenStack service. */
+export const caFile = "/etc/stratiform/ca/ca.crt";
+
+/** Defaults of `OpenStackCloudArgs`. */
+export const defaults = {
+  cloudName: "openstack",
+  region: "RegionOne",
+  profile: Profile.Small,
+  dnsDomain: "cluster.local",
+} as const;
+
+/** Host of an endpoint interface, as URLs name it. */
+export function endpointHost(args: CloudPlanArgs, endpointInterface: EndpointInterface): string {
+  return endpointInterface === "public" ? args.endpoint.public : (args.endpoint.internal ?? args.endpoint.public);
+}
+
+/** Address of an endpoint interface, or its name where no address is given. */
+export function endpointAddress(args: CloudPlanArgs, endpointInterface: EndpointInterface): string {
+  const { endpoint } = args;
+  const ofPublic = endpoint.publicAddress ?? endpoint.public;
+  return endpointInterface === "public" || endpoint.internal === undefined
+    ? ofPublic
+    : (endpoint.internalAddress ?? endpoint.internal);
+}
+
+/**
+ * Evaluates definitions for a cloud. They are evaluated twice: their catalogue entries, which depend on nothing, say
+ * where endpoints are, and with these the second evaluation is made.
+ *
+ * @throws Error if a definition asks for the endpoint of a service that the cloud does not have
+ */
+export function define(
+  args: CloudPlanArgs,
+  catalogue: ImageCatalogue,
+  factories: readonly ServiceFactory[],
+): { facts: CloudFacts; definitions: ServiceDefinition[] } {
+  const outline = factories.map((factory) => factory(cloudFacts(args, catalogue, () => 0)));
+  const port = (service: string): number => {
+    const found = outline.find((one) => one.name === service)?.catalog?.[0]?.port;
+    if (found === undefined) {
+      throw new Error(`no enabled service ${service} has an endpoint; it is needed by another one: add it to services`);
+    }
+    return found;
+  };
+  const facts = cloudFacts(args, catalogue, port);
+  return { facts, definitions: factories.map((factory) => factory(facts)) };
+}
+
+function cloudFacts(args: CloudPlanArgs, catalogue: ImageCatalogue, port: (service: string) => number): CloudFacts {
+  const name = args.cloudName ?? defaults.cloudName;
+  const dnsDomain = args.dnsDomain ?? defaults.dnsDomain;
+  const size = (service: string, process: string) =>
+    sizeOf(args.profile ?? defaults.profile, args.sizes ?? {}, service, process);
+  return {
+    name,
+    region: args.region ?? defaults.region,
+    dnsDomain,
+    series: args.release.series,
+    endpoint: (service, endpointInterface) => `https://${endpointHost(args, endpointInterface)}:${port(service)}`,
+    memcachedServers: memcachedServers(name, dnsDomain, size("memcached", "server").replicas),
+    size,
+    caFile,
+    path: (image, path) => {
+      const found = imageEntry(catalogue, image).paths[path];
+      if (found === undefined) {
+        throw new Error(`image ${image} has no path ${path} in its catalogue entry`);
+      }
+      return found;
+    },
+  };
+}

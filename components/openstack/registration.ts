@@ -1,0 +1,81 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type CloudAccess, cloudsYaml } from "./clouds-yaml";
+import { registers } from "./connections";
+import type { CloudFacts, ServiceDefinition } from "./definition";
+import { caFile } from "./facts";
+
+/** What a service's entry in Keystone is; read by scripts/register.py. */
+export interface Registration {
+  /** Name of the cloud, which marks what is made. */
+  cloud: string;
+  region: string;
+  /** User of the service, if it has one. */
+  user?: string;
+  services: { type: string; name: string; endpoints: { public: string; internal: string } }[];
+}
+
+/** What all services together have in Keystone; what is marked and not in it is swept out. */
+export interface RegistrationList {
+  cloud: string;
+  users: string[];
+  services: { type: string; name: string }[];
+}
+
+/** Generation of the services' credentials: a rotation adds users of the next one before it removes these. */
+export const credentialGeneration = 1;
+
+/** Name of a service's user, in Keystone and in the database. */
+export function serviceUserName(service: string): string {
+  return `${service}-g${credentialGeneration}`;
+}
+
+/** The program that enters services into Keystone. */
+export function registerScript(): string {
+  return readFileSync(join(__dirname, "scripts", "register.py"), "utf8");
+}
+
+/** The entry of a service in Keystone, or undefined for one that has none or makes its own. */
+export function registration(cloud: CloudFacts, definition: ServiceDefinition): Registration | undefined {
+  if (!registers(definition)) {
+    return undefined;
+  }
+  return {
+    cloud: cloud.name,
+    region: cloud.region,
+    ...((definition.serviceUser ?? true) ? { user: serviceUserName(definition.name) } : {}),
+    services: (definition.catalog ?? []).map((entry) => ({
+      type: entry.type,
+      name: entry.name ?? definition.name,
+      endpoints: {
+        public: `${cloud.endpoint(definition.name, "public")}${entry.path ?? ""}`,
+        internal: `${cloud.endpoint(definition.name, "internal")}${entry.path ?? ""}`,
+      },
+    })),
+  };
+}
+
+/** What all definitions of a cloud enter into Keystone. */
+export function registrationList(cloud: CloudFacts, definitions: readonly ServiceDefinition[]): RegistrationList {
+  const entries = definitions.flatMap((definition) => registration(cloud, definition) ?? []);
+  return {
+    cloud: cloud.name,
+    users: entries.flatMap((entry) => (entry.user === undefined ? [] : [entry.user])).sort(),
+    services: entries.flatMap((entry) => entry.services.map(({ type, name }) => ({ type, name }))),
+  };
+}
+
+/** The administrator's access for jobs inside the cluster. */
+export function administratorAccess(cloud: CloudFacts, password: string): string {
+  const access: CloudAccess = {
+    cloud: "admin",
+    authUrl: `${cloud.endpoint("keystone", "internal")}/v3`,
+    region: cloud.region,
+    username: "admin",
+    password,
+    project: "admin",
+    endpointInterface: "internal",
+    caFile,
+  };
+  return cloudsYaml(access);
+}

@@ -1,0 +1,39 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { DatabaseServer } from "../backing/galera";
+import type { ConfigFiles } from "../kit/config";
+import type { CloudContext } from "../kit/context";
+import type { Connections } from "./connections";
+import type { CloudFacts, ServiceDefinition } from "./definition";
+import type { SecretParts } from "./service-secrets";
+
+/** Arguments of `OpenStackService`. */
+export interface OpenStackServiceArgs {
+  /** The cloud that the service belongs to. */
+  context: CloudContext;
+  /** What definitions know of that cloud. */
+  facts: CloudFacts;
+  /** The service. */
+  definition: ServiceDefinition;
+  /** Where its databases are. */
+  database: DatabaseServer;
+  /** Who connects to whom. */
+  connections: Connections;
+  /** Password of the cloud's administrator. */
+  adminPassword: pulumi.Output<string>;
+  /** Options that the user sets otherwise. @default none */
+  overrides?: ConfigFiles;
+  /** What must be there before: what the service needs. */
+  after: pulumi.Resource[];
+  /** The edge, which the step that enters the service into Keystone goes through. */
+  edge: pulumi.Resource[];
+}
+
+/** What the parts of one service share while they are laid. */
+export interface ServiceBuild extends OpenStackServiceArgs {
+  /** Beginning of all its resources' names in the Pulumi program. */
+  name: string;
+  /** Its passwords and keys. */
+  secrets: SecretParts;
+  /** Its component. */
+  parent: pulumi.Resource;
+}

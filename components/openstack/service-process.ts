@@ -1,0 +1,106 @@
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { labelsOf, selectorOf } from "../kit/labels";
+import type { PodPlan } from "../kit/pod";
+import { deploymentSpec } from "../kit/workload";
+import { type ProcessDefinition, ProcessKind } from "./definition";
+import { addAuthority, addFiles, addKeyRepositories, type Furnishing, hashedConfigMap, hashedSecret } from "./furnish";
+import type { ServiceBuild } from "./service-build";
+import { blankSecrets, plainFiles, secretFiles, uwsgiFile } from "./service-files";
+import { argumentVector } from "./steps";
+
+/** A process' workload, with the configuration it reads. */
+export function laidProcess(
+  build: ServiceBuild,
+  process: ProcessDefinition,
+  dependsOn: pulumi.Resource[],
+): k8s.apps.v1.Deployment {
+  const { context, definition, name, parent } = build;
+  if ((process.kind ?? ProcessKind.Replicated) !== ProcessKind.Replicated) {
+    throw new Error(`definition ${definition.name}: processes of kind ${process.kind} cannot be laid yet`);
+  }
+  const files = processFiles(build, process);
+  const metadata = { name: `${definition.name}-${process.name}`, namespace: context.namespace };
+  return new k8s.apps.v1.Deployment(
+    `${name}-${process.name}`,
+    {
+      metadata,
+      spec: deploymentSpec({
+        labels: labelsOf(context.cloud, definition.name, process.name),
+        selector: selectorOf(context.cloud, definition.name, process.name),
+        replicas: context.size(definition.name, process.name).replicas,
+        pod: processPod(build, process, files.furnishing),
+      }),
+    },
+    context.inNamespace(parent, { dependsOn: [...dependsOn, ...files.resources] }),
+  );
+}
+
+function processPod(build: ServiceBuild, process: ProcessDefinition, files: Furnishing): PodPlan {
+  const { context, definition } = build;
+  const image = process.image ?? definition.image ?? definition.name;
+  const entry = context.entry(image);
+  const command =
+    process.wsgi === true
+      ? argumentVector(image, entry, ["uwsgi", "--ini", uwsgiFile])
+      : argumentVector(image, entry, process.command ?? []);
+  return {
+    uid: entry.uid,
+    gid: entry.gid,
+    containers: [
+      {
+        name: process.name,
+        image: context.image(image),
+        command,
+        ...(process.port === undefined ? {} : { port: process.port }),
+        ...(process.readiness === undefined ? {} : { readiness: process.readiness }),
+        ...(process.liveness === undefined ? {} : { liveness: process.liveness }),
+        mounts: files.mounts,
+        size: context.size(definition.name, process.name),
+      },
+    ],
+    volumes: files.volumes,
+    scratch: (process.scratch ?? []).map((path) => entry.paths[path] ?? path),
+    hostAliases: context.hostAliases,
+    stopPause: context.stopPause,
+    ...(process.gracePeriod === undefined ? {} : { gracePeriod: process.gracePeriod }),
+    spread: { selector: selectorOf(context.cloud, definition.name, process.name), perTemplate: true },
+  };
+}
+
+/**
+ * A process' ConfigMap, Secret, key repositories and CA, as volumes. The names carry the content: a change rolls just the
+ * pods that read it.
+ */
+function processFiles(
+  build: ServiceBuild,
+  process: ProcessDefinition,
+): { furnishing: Furnishing; resources: pulumi.Resource[] } {
+  const { context, definition, facts, secrets, parent, overrides } = build;
+  const name = `${build.name}-${process.name}`;
+  const base = `${definition.name}-${process.name}`;
+  const image = process.image ?? definition.image ?? definition.name;
+  const entry = context.entry(image);
+  const furnishing: Furnishing = { volumes: {}, mounts: [] };
+
+  const plain = plainFiles(facts, definition, process, entry, overrides ?? {});
+  const config = hashedConfigMap(name, base, plain.data, context, parent);
+  addFiles(furnishing, "config", "configMap", config.metadata.name, plain);
+  const resources: pulumi.Resource[] = [config];
+
+  if (definition.secretConfig !== undefined) {
+    const data = secrets.laidOpen.apply((open) => secretFiles(definition, process, entry, open).data);
+    const secret = hashedSecret(name, base, data, context, parent);
+    addFiles(
+      furnishing,
+      "secret",
+      "secret",
+      secret.metadata.name,
+      secretFiles(definition, process, entry, blankSecrets),
+    );
+    resources.push(secret);
+  }
+  addKeyRepositories(furnishing, build, process.keyRepositories ?? [], image);
+  addAuthority(furnishing);
+  return { furnishing, resources };
+}

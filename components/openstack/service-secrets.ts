@@ -1,0 +1,98 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import type { DatabaseServer } from "../backing/galera";
+import type { CloudContext } from "../kit/context";
+import type { KeyRepository, ServiceDefinition, ServiceSecrets } from "./definition";
+import { serviceUserName } from "./registration";
+
+/** Shape of generated passwords: they stand in URLs and configuration files, so nothing in them has a meaning there. */
+export const passwordShape = { length: 32, special: false } as const;
+
+/** Bytes of one key: what Fernet takes. */
+const keyBytes = 32;
+
+/** What of a service is secret. */
+export interface SecretParts {
+  /** Password of its database user, if it has databases. */
+  databasePassword?: pulumi.Output<string>;
+  /** All secrets laid open for the files that need them. A secret itself. */
+  laidOpen: pulumi.Output<ServiceSecrets>;
+  /** Secrets with its key repositories, by repository. */
+  keySecrets: Map<string, k8s.core.v1.Secret>;
+}
+
+/** Makes the passwords and keys of a service, each for one purpose. */
+export function serviceSecrets(
+  name: string,
+  args: {
+    context: CloudContext;
+    definition: ServiceDefinition;
+    database: DatabaseServer;
+    adminPassword: pulumi.Output<string>;
+  },
+  parent: pulumi.Resource,
+): SecretParts {
+  const { context, definition, database, adminPassword } = args;
+  const password = (purpose: string): pulumi.Output<string> =>
+    new random.RandomPassword(`${name}-${purpose}`, passwordShape, { parent }).result;
+  const databasePassword = definition.databases?.length ? password("database") : undefined;
+  const servicePassword = (definition.serviceUser ?? true) ? password("user") : undefined;
+  const user = serviceUserName(definition.name);
+  const laidOpen = pulumi.secret(
+    pulumi.all([databasePassword ?? "", servicePassword ?? "", adminPassword]).apply(
+      ([databaseWord, serviceWord, adminWord]): ServiceSecrets => ({
+        databaseUrl: (schema) =>
+          `mysql+pymysql://${user}:${databaseWord}@${database.host}:${database.port}/${schema}?charset=utf8`,
+        servicePassword: serviceWord,
+        adminPassword: adminWord,
+      }),
+    ),
+  );
+  const repositories = (definition.keyRepositories ?? []).map((repository): [string, k8s.core.v1.Secret] => [
+    repository.name,
+    keySecret(`${name}-${repository.name}`, context, definition.name, repository, parent),
+  ]);
+  return {
+    ...(databasePassword === undefined ? {} : { databasePassword }),
+    laidOpen,
+    keySecrets: new Map(repositories),
+  };
+}
+
+/**
+ * The first keys of a repository. From then on they belong to whoever rotates them: an `up` changes nothing, and pods
+ * see new keys without a restart, since the whole Secret is mounted.
+ */
+function keySecret(
+  name: string,
+  context: CloudContext,
+  service: string,
+  repository: KeyRepository,
+  parent: pulumi.Resource,
+): k8s.core.v1.Secret {
+  const bytes = new random.RandomBytes(
+    name,
+    { length: repository.keys * keyBytes },
+    { parent, protect: context.protect },
+  );
+  return new k8s.core.v1.Secret(
+    name,
+    {
+      metadata: { name: `${service}-${repository.name}`, namespace: context.namespace },
+      stringData: pulumi.secret(bytes.base64.apply((text) => numberedKeys(text, repository.keys))),
+    },
+    context.inNamespace(parent, { protect: context.protect, ignoreChanges: ["data", "stringData"] }),
+  );
+}
+
+/** Keys as Fernet writes them (URL-safe base64), by number, from random bytes in base64. */
+export function numberedKeys(base64: string, count: number): Record<string, string> {
+  const bytes = Buffer.from(base64, "base64");
+  const keys: Record<string, string> = {};
+  for (let number = 0; number < count; number++) {
+    const key = bytes.subarray(number * keyBytes, (number + 1) * keyBytes).toString("base64");
+    keys[String(number)] = key.split("+").join("-").split("/").join("_");
+  }
+  return keys;
+}

@@ -1,0 +1,118 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { databaseJob } from "../backing/database";
+import { selectorOf } from "../kit/labels";
+import { workloadPolicy } from "../kit/network-policy";
+import { disruptionBudget, serviceSpec } from "../kit/workload";
+import { stepsProcess } from "./connections";
+import type { ProcessDefinition } from "./definition";
+import { serviceUserName } from "./registration";
+import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
+import { laidProcess } from "./service-process";
+import { serviceSecrets } from "./service-secrets";
+import { laidSteps, registrationJob } from "./service-steps";
+
+/**
+ * One OpenStack service on a cluster, laid from its definition: database and user, configuration, step jobs, processes
+ * with Services, disruption budgets and NetworkPolicies, entry in Keystone.
+ */
+export class OpenStackService extends pulumi.ComponentResource {
+  /** What services that need this one wait for: it answers and stands in the catalogue. */
+  public readonly done: pulumi.Resource[];
+
+  constructor(name: string, args: OpenStackServiceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("stratiform:index:OpenStackService", name, {}, opts);
+    const build: ServiceBuild = { ...args, name, parent: this, secrets: serviceSecrets(name, args, this) };
+    const policies = layPolicies(build);
+    const databases = layDatabases(build, [...args.after, ...policies]);
+
+    const expanded = laidSteps(build, "expand", [...databases, ...args.after, ...policies]);
+    let previous: pulumi.Resource[] = [...expanded, ...args.after, ...policies];
+    const running: pulumi.Resource[] = [];
+    for (const process of args.definition.processes) {
+      const made = layProcess(build, process, previous);
+      running.push(...made);
+      previous = made;
+    }
+    const contracted = laidSteps(build, "after", [...expanded, ...running]);
+    const registered = registrationJob(build, [...running, ...args.edge, ...args.after]);
+    this.done = [...running, ...contracted, ...registered];
+    this.registerOutputs({});
+  }
+}
+
+/** The databases and the user that may use just these. */
+function layDatabases(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+  const { context, definition, database, secrets, parent, name } = build;
+  if (secrets.databasePassword === undefined) {
+    return [];
+  }
+  return databaseJob(
+    `${name}-database`,
+    {
+      context,
+      server: database,
+      service: definition.name,
+      process: stepsProcess,
+      databases: definition.databases ?? [],
+      user: serviceUserName(definition.name),
+      password: secrets.databasePassword,
+    },
+    { parent, dependsOn },
+  );
+}
+
+/** Who may connect to whom: one policy for each process, and one for all steps. */
+function layPolicies(build: ServiceBuild): pulumi.Resource[] {
+  const { context, definition, connections, parent, name } = build;
+  const policy = (process: string, port: number | undefined): k8s.networking.v1.NetworkPolicy[] => {
+    const targets = connections.targetsOf(definition.name, process);
+    if (port === undefined && targets.length === 0) {
+      return [];
+    }
+    const spec = workloadPolicy({
+      cloud: context.cloud,
+      service: definition.name,
+      process,
+      ingressFrom: connections.callersOf(definition.name, process),
+      ingressPorts: port === undefined ? [] : [port],
+      egressTo: targets,
+    });
+    const metadata = { name: `${definition.name}-${process}`, namespace: context.namespace };
+    return [new k8s.networking.v1.NetworkPolicy(`${name}-${process}`, { metadata, spec }, context.inNamespace(parent))];
+  };
+  return [
+    ...definition.processes.flatMap((process) => policy(process.name, process.port)),
+    ...policy(stepsProcess, undefined),
+  ];
+}
+
+/** One process: its workload, the name it is found by, and how many of it may be away at once. */
+function layProcess(build: ServiceBuild, process: ProcessDefinition, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+  const { context, definition, facts, parent, name } = build;
+  const metadata = { name: `${definition.name}-${process.name}`, namespace: context.namespace };
+  const selector = selectorOf(context.cloud, definition.name, process.name);
+  const workload = laidProcess(build, process, dependsOn);
+  const service =
+    process.port === undefined
+      ? []
+      : [
+          new k8s.core.v1.Service(
+            `${name}-${process.name}`,
+            {
+              // Its pods come and go: waiting for them is the workload's matter.
+              metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } },
+              spec: serviceSpec({ selector, ports: { api: process.port }, headless: true }),
+            },
+            context.inNamespace(parent),
+          ),
+        ];
+  if (facts.size(definition.name, process.name).replicas > 1) {
+    new k8s.policy.v1.PodDisruptionBudget(
+      `${name}-${process.name}`,
+      { metadata, spec: disruptionBudget(selector) },
+      context.inNamespace(parent),
+    );
+  }
+  return [workload, ...service];
+}

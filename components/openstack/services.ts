@@ -1,0 +1,5 @@
+import type { ServiceFactory } from "./definition";
+import { keystone } from "./keystone";
+
+/** The services that this release of Stratiform knows, by the name that `services` uses. */
+export const knownServices: Readonly<Record<string, ServiceFactory>> = { keystone };

@@ -1,0 +1,244 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type * as pulumi from "@pulumi/pulumi";
+import type { ConfigFiles } from "../kit/config";
+import { debianCatalogue } from "../kit/debian-catalogue";
+import { checkOptions, type OptionList } from "../kit/options";
+import { disjoint } from "../kit/oslo";
+import { Profile } from "../kit/profile";
+import { proposal } from "../kit/proposal";
+import { checkRelease } from "../kit/release-check";
+import { checkSizes } from "../kit/sizes";
+import { authorityProblems, certificateProblems } from "../platform/certificate-check";
+import { validateEndpointNames } from "../platform/validate-endpoint";
+import type { CloudPlanArgs } from "./args";
+import { backingNames, edgeName } from "./connections";
+import type { ServiceDefinition, ServiceFactory } from "./definition";
+import { defaults, define, endpointHost } from "./facts";
+import { blankSecrets } from "./service-files";
+import { knownServices } from "./services";
+
+/** What is wrong with a cloud's arguments, and what will be wrong one day. */
+export interface CloudProblems {
+  /** Each with its path, what is wrong and what to do. */
+  errors: string[];
+  /** Options that are on their way out, with their successors. */
+  warnings: string[];
+}
+
+/** Images that a cloud needs whatever its services. */
+const baseImages = ["mariadb", "memcached", "haproxy", "keepalived", "client"];
+
+/** Sets that decide by majority. */
+const quorumSets = [{ service: "mariadb", process: "server" }];
+
+/** Processes of the backing services and the edge, which `sizes` may name. */
+const backingProcesses: Record<string, string[]> = {
+  mariadb: ["server", "proxy"],
+  memcached: ["server"],
+  edge: ["haproxy"],
+};
+
+/** The factories of a cloud: those named in `services`, then a third party's own. */
+export function factoriesOf(args: CloudPlanArgs, own: readonly ServiceFactory[]): ServiceFactory[] {
+  return [...args.services.flatMap((name) => knownServices[name] ?? []), ...own];
+}
+
+/**
+ * Everything that can be said against a cloud's arguments before anything is made.
+ * @param own definitions of a third party
+ */
+export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[] = []): CloudProblems {
+  const early = [...serviceProblems(args, own), ...profileProblems(args), ...nameProblems(args)];
+  if (early.length > 0) {
+    return { errors: early, warnings: [] };
+  }
+  const { definitions } = define(args, args.catalogue ?? debianCatalogue, factoriesOf(args, own));
+  const images = definitions.flatMap((one) => [
+    one.image ?? one.name,
+    ...one.processes.flatMap((process) => process.image ?? []),
+  ]);
+  const known = Object.fromEntries(definitions.map((one) => [one.name, one.processes.map((process) => process.name)]));
+  const options = definitions.map((definition) => optionProblems(args, definition));
+  return {
+    errors: [
+      ...checkRelease(args.release, [...new Set([...baseImages, ...images])]).map((problem) => `release${problem}`),
+      ...checkSizes(
+        args.profile ?? defaults.profile,
+        args.sizes ?? {},
+        { ...backingProcesses, ...known },
+        quorumSets,
+      ).map((problem) => `sizes${problem}`),
+      ...validateEndpointNames(args.endpoint).map((problem) => `endpoint${problem}`),
+      ...givenCertificateProblems(args),
+      ...overrideTargetProblems(args, definitions),
+      ...definitions.flatMap((definition) => definitionProblems(definition, definitions)),
+      ...options.flatMap((one) => one.errors),
+    ],
+    warnings: options.flatMap((one) => one.warnings),
+  };
+}
+
+function serviceProblems(args: CloudPlanArgs, own: readonly ServiceFactory[]): string[] {
+  const known = Object.keys(knownServices);
+  const seen = new Set<string>();
+  const problems = args.services.flatMap((name, index) => {
+    if (seen.has(name)) {
+      return [`services[${index}]: ${name} stands there twice; remove one`];
+    }
+    seen.add(name);
+    return known.includes(name) ? [] : [`services[${index}]: unknown service ${name}; ${proposal(name, known)}`];
+  });
+  if (args.services.length === 0) {
+    problems.push("services: is empty; name at least keystone");
+  } else if (own.length > 0 && !args.services.includes("keystone")) {
+    problems.push("services: lacks keystone, which every other service needs; add it");
+  }
+  return problems;
+}
+
+function profileProblems(args: CloudPlanArgs): string[] {
+  const known: string[] = Object.values(Profile);
+  const profile = args.profile ?? defaults.profile;
+  return known.includes(profile) ? [] : [`profile: unknown profile ${profile}; ${proposal(profile, known)}`];
+}
+
+/** Longest name of a cloud: its namespaces and users are named after it. */
+const longestName = 40;
+
+function nameProblems(args: CloudPlanArgs): string[] {
+  const problems: string[] = [];
+  const name = args.cloudName ?? defaults.cloudName;
+  if (!/^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name) || name.length > longestName) {
+    problems.push(
+      `cloudName: "${name}" cannot name a namespace; use at most ${longestName} small letters, digits and "-", a letter first`,
+    );
+  }
+  if (!/^[A-Za-z0-9][-A-Za-z0-9_.]*$/.test(args.region ?? defaults.region)) {
+    problems.push(`region: "${args.region}" cannot name a region; use letters, digits, "-", "_" and "."`);
+  }
+  if (!/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._/-]+)?$/i.test(args.registry)) {
+    problems.push(
+      `registry: "${args.registry}" is no registry; write host, host:port or host:port/path, without "https://"`,
+    );
+  }
+  return problems;
+}
+
+function givenCertificateProblems(args: CloudPlanArgs): string[] {
+  const given = args.certificate;
+  if (given === undefined) {
+    return [];
+  }
+  const problems: string[] = [];
+  if (given.certificate !== undefined && given.authority !== undefined) {
+    problems.push("certificate: has both certificate and authority; give one of them");
+  }
+  if (given.certificate !== undefined) {
+    const hosts = [...new Set([endpointHost(args, "public"), endpointHost(args, "internal")])];
+    problems.push(
+      ...certificateProblems(given.certificate, hosts, plainKey(given.privateKey)).map(
+        (problem) => `certificate.certificate: ${problem}`,
+      ),
+    );
+    if (given.privateKey === undefined) {
+      problems.push("certificate.privateKey: is missing; give the key of the certificate");
+    }
+  }
+  if (given.authority !== undefined) {
+    problems.push(
+      ...authorityProblems(given.authority, plainKey(given.authorityPrivateKey)).map(
+        (problem) => `certificate.authority: ${problem}`,
+      ),
+    );
+    if (given.authorityPrivateKey === undefined) {
+      problems.push("certificate.authorityPrivateKey: is missing; give the key of the CA");
+    }
+  }
+  return problems;
+}
+
+/** A key as text; one that is an output is not known yet, and checked by the provider that uses it. */
+function plainKey(key: pulumi.Input<string> | undefined): string | undefined {
+  return typeof key === "string" ? key : undefined;
+}
+
+function overrideTargetProblems(args: CloudPlanArgs, definitions: readonly ServiceDefinition[]): string[] {
+  const enabled = definitions.map((one) => one.name);
+  return Object.keys(args.overrides ?? {}).flatMap((service) => {
+    if (enabled.includes(service)) {
+      return [];
+    }
+    const why = Object.keys(knownServices).includes(service)
+      ? "is not enabled; add it to services, or"
+      : "is no service;";
+    return [`overrides.${service}: ${service} ${why} ${proposal(service, enabled)}`];
+  });
+}
+
+/** What a definition says of itself that cannot be. These are a programmer's mistakes, and refused like a user's. */
+export function definitionProblems(definition: ServiceDefinition, all: readonly ServiceDefinition[]): string[] {
+  const names = [...backingNames, ...all.map((one) => one.name)];
+  const where = `definition ${definition.name}`;
+  const unknown = [
+    ...(definition.needs ?? []).filter((name) => !names.includes(name)).map((name) => `needs ${name}`),
+    ...definition.processes.flatMap((process) =>
+      (process.talksTo ?? [])
+        .filter((name) => name !== edgeName && !names.includes(name))
+        .map((name) => `process ${process.name} talks to ${name}`),
+    ),
+  ];
+  const twice = disjoint(definition.config, definition.secretConfig?.(blankSecrets) ?? {});
+  return [
+    ...unknown.map((what) => `${where}: ${what}, which the cloud does not have; enable it`),
+    ...twice.map((option) => `${where}: ${option} stands in its plain and in its secret configuration; keep one`),
+    ...(all.filter((one) => one.name === definition.name).length > 1 ? [`${where}: there are two of this name`] : []),
+  ];
+}
+
+/** The option list of a service in a series, kept from the images by `npm run images -- options`; undefined for services of others. */
+export function optionList(series: string, service: string): OptionList | undefined {
+  const file = join(__dirname, "options", series, `${service}.json`);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as OptionList) : undefined;
+}
+
+function optionProblems(args: CloudPlanArgs, definition: ServiceDefinition): CloudProblems {
+  const overrides: ConfigFiles = args.overrides?.[definition.name] ?? {};
+  const errors = ownedProblems(definition, overrides);
+  const list = optionList(args.release.series, definition.name);
+  if (list === undefined) {
+    return { errors, warnings: [] };
+  }
+  const own = (file: string, section: string, option: string) =>
+    `definition ${definition.name}: ${file} [${section}] ${option}`;
+  const override = (file: string, section: string, option: string) =>
+    `overrides.${definition.name}.${[file, section, option].filter((part) => part !== "").join(".")}`;
+  const checks = [
+    checkOptions(list, definition.config, own),
+    checkOptions(list, definition.secretConfig?.(blankSecrets) ?? {}, own),
+    checkOptions(list, definition.steps?.config ?? {}, own),
+    checkOptions(list, overrides, override),
+  ];
+  return {
+    errors: [...errors, ...checks.flatMap((check) => check.errors)],
+    warnings: checks.flatMap((check) => check.warnings),
+  };
+}
+
+/** Options that an override sets although the component owns them. */
+function ownedProblems(definition: ServiceDefinition, overrides: ConfigFiles): string[] {
+  const secret = definition.secretConfig?.(blankSecrets) ?? {};
+  return Object.entries(overrides).flatMap(([file, sections]) =>
+    Object.entries(sections ?? {}).flatMap(([section, options]) =>
+      Object.keys(options ?? {}).flatMap((option) => {
+        const input = definition.ownedOptions?.[`${file}.${section}.${option}`];
+        const hidden = secret[file]?.[section]?.[option] !== undefined;
+        if (input === undefined && !hidden) {
+          return [];
+        }
+        const remedy = input === undefined ? "it is made by the stack and kept secret" : `set ${input} instead`;
+        return [`overrides.${definition.name}.${file}.${section}.${option}: belongs to the component; ${remedy}`];
+      }),
+    ),
+  );
+}

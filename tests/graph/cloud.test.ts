@@ -1,0 +1,229 @@
+import * as assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import * as path from "node:path";
+import { exceptionAnnotation } from "../../components/kit/workload";
+import type { OpenStackCloudArgs } from "../../components/openstack/args";
+import { type ProgramOptions, runProgram } from "./engine";
+import { Graph, openText } from "./graph";
+import { objectsOf, templates } from "./objects";
+import { isSecret, unknownValue } from "./providers";
+
+function program(args: Partial<OpenStackCloudArgs>, more: ProgramOptions = {}): ProgramOptions {
+  return { program: "tests/graph/programs/cloud.ts", config: { "test:args": JSON.stringify(args) }, ...more };
+}
+
+const expiration = (value: number) => ({ keystone: { "keystone.conf": { token: { expiration: value } } } });
+
+const programs = {
+  base: program({}),
+  first: program({}, { mode: "first" }),
+  option: program({ overrides: expiration(3600) }),
+  workers: program({ sizes: { keystone: { api: { workers: 5 } } } }),
+  ha: program({ profile: "ha" }),
+  own: { program: "tests/graph/programs/own-service.ts" },
+  misspelt: program({ overrides: { keystone: { "keystone.conf": { token: { expiratoin: 3600 } } } } }),
+  noProvider: { program: "tests/graph/programs/cloud-alone.ts" },
+} satisfies Record<string, ProgramOptions>;
+
+const graphs = new Map<string, Graph>();
+
+function graph(name: keyof typeof programs): Graph {
+  const found = graphs.get(name);
+  assert.ok(found, `${name} has not run`);
+  return found;
+}
+
+before(async function () {
+  this.timeout(120_000);
+  // The example imports the package as everybody does: built.
+  execFileSync(process.execPath, ["tools/build.mjs"], { cwd: path.resolve(__dirname, "../..") });
+  const waiting = Object.keys(programs) as (keyof typeof programs)[];
+  const work = async (): Promise<void> => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      graphs.set(name, new Graph(await runProgram(programs[name])));
+    }
+  };
+  await Promise.all([work(), work()]);
+});
+
+/** URNs of resources that differ between two graphs: other inputs, or only in one of them. */
+function difference(left: Graph, right: Graph): string[] {
+  const [before, after] = [left.inputs(), right.inputs()];
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((urn) => JSON.stringify(before.get(urn)) !== JSON.stringify(after.get(urn)))
+    .map((urn) => urn.split("::").slice(2).join("::").split("$").at(-1) ?? urn)
+    .sort();
+}
+
+describe("a cloud's resources", () => {
+  it("are registered by programs that end well", () => {
+    for (const name of ["base", "first", "option", "workers", "ha", "own"] as const) {
+      const { exitCode, errors, text } = graph(name).run;
+      assert.deepEqual({ name, exitCode, errors, text }, { name, exitCode: 0, errors: [], text: "" });
+    }
+  });
+
+  it("are at most 20 for Keystone", () => {
+    const keystone = graph("base").resources.filter((resource) => resource.urn.includes("OpenStackService"));
+    assert.ok(keystone.length <= 20, `${keystone.length}: ${keystone.map((one) => one.name).join(", ")}`);
+    assert.ok(keystone.length > 10);
+  });
+
+  it("refer only to objects that exist", () => {
+    for (const name of ["base", "ha", "own"] as const) {
+      const objects = objectsOf(graph(name));
+      const has = (kind: string, object: string, namespace: string | undefined) =>
+        objects.some((one) => one.kind === kind && one.name === object && one.namespace === namespace);
+      for (const { object, template } of templates(graph(name))) {
+        for (const volume of template.spec.volumes ?? []) {
+          const where = `${name}: ${object.kind} ${object.name} volume ${volume.name}`;
+          if (volume.configMap) assert.ok(has("ConfigMap", volume.configMap.name, object.namespace), where);
+          if (volume.secret) assert.ok(has("Secret", volume.secret.secretName, object.namespace), where);
+        }
+      }
+      for (const object of objects) {
+        assert.ok(object.name.length <= 63, object.name);
+      }
+    }
+  });
+
+  it("have Services and disruption budgets that select pods of the graph", () => {
+    for (const name of ["base", "ha", "own"] as const) {
+      const pods = templates(graph(name)).map(({ template }) => template.metadata.labels);
+      for (const object of objectsOf(graph(name))) {
+        const spec = object.body["spec"] as { selector?: Record<string, unknown> } | undefined;
+        if (object.kind !== "Service" && object.kind !== "PodDisruptionBudget") continue;
+        const wanted = (spec?.selector?.["matchLabels"] ?? spec?.selector) as Record<string, string>;
+        const found = pods.some((labels) => Object.entries(wanted).every(([key, value]) => labels[key] === value));
+        assert.ok(found, `${name}: ${object.kind} ${object.name} selects nothing: ${JSON.stringify(wanted)}`);
+      }
+    }
+  });
+
+  it("run no pod as root, with a writable root, a capability or a token, but for exceptions with a reason", () => {
+    const exceptional = new Set<string>();
+    for (const { object, template } of [...templates(graph("ha")), ...templates(graph("own"))]) {
+      const { spec, metadata } = template;
+      assert.equal(spec.automountServiceAccountToken, false, object.name);
+      const broken = [...(spec.initContainers ?? []), ...spec.containers].some(
+        ({ securityContext }) =>
+          securityContext?.readOnlyRootFilesystem !== true ||
+          securityContext.allowPrivilegeEscalation !== false ||
+          (securityContext.runAsUser ?? spec.securityContext?.runAsUser ?? 0) === 0 ||
+          (securityContext.capabilities?.add ?? []).length > 0 ||
+          !securityContext.capabilities?.drop?.includes("ALL"),
+      );
+      if (broken || spec.hostNetwork) {
+        assert.match(metadata.annotations?.[exceptionAnnotation] ?? "", /: .{20}/, `${object.name} gives no reason`);
+        assert.ok(object.namespace?.endsWith("-node"), `${object.name} stands in ${object.namespace}`);
+        exceptional.add(object.name);
+      }
+    }
+    assert.deepEqual([...exceptional].sort(), ["edge-address"]);
+  });
+
+  it("name every image by digest in the registry that was given", () => {
+    for (const { object, template } of templates(graph("own"))) {
+      for (const { image } of [...template.spec.containers, ...(template.spec.initContainers ?? [])]) {
+        assert.match(image, /^10\.20\.0\.1:5000\/stratiform\/[a-z]+@sha256:[0-9a-f]{64}$/, object.name);
+      }
+    }
+  });
+
+  it("have names that are known when the stack stands, and readable by everybody", () => {
+    for (const object of objectsOf(graph("base"))) {
+      assert.notEqual(object.name, unknownValue, object.resource.name);
+      const metadata = object.resource.inputs["metadata"] as Record<string, never>;
+      assert.ok(!isSecret(metadata) && !isSecret(metadata["name"]), `${object.kind} ${object.resource.name}`);
+    }
+  });
+
+  it("keep every password, key and URL with a password secret", () => {
+    const passwords = graph("own")
+      .resources.filter((resource) => resource.type.includes("RandomPassword"))
+      .map((resource) => resource.urn);
+    assert.ok(passwords.length >= 4);
+    for (const resource of graph("own").resources) {
+      const text = openText(resource.inputs);
+      assert.doesNotMatch(text, /mysql\+pymysql:\/\/[^ "]*:[0-9a-f]{8}/, resource.urn);
+      assert.doesNotMatch(text, /-----BEGIN [A-Z ]*PRIVATE KEY-----/, resource.urn);
+      if (resource.type.endsWith(":Secret")) assert.doesNotMatch(text, /stringData":\{"/, resource.urn);
+    }
+    const { outputs } = graph("base").run;
+    assert.ok(isSecret(outputs["cloudsYaml"]));
+    assert.doesNotMatch(openText(outputs), /password: [0-9a-f]{8}/);
+  });
+
+  it("go with their namespace, which nothing but its own cluster takes away", () => {
+    for (const object of objectsOf(graph("base"))) {
+      if (object.kind === "Namespace") continue;
+      assert.match(object.resource.deletedWith, /:Namespace::/, `${object.kind} ${object.name}`);
+    }
+  });
+
+  it("are protected where the profile says so", () => {
+    const protectedOnes = (name: keyof typeof programs) =>
+      graph(name)
+        .resources.filter((resource) => resource.protect)
+        .map((resource) => resource.type.split(":").at(-1));
+    assert.deepEqual(protectedOnes("base"), []);
+    for (const kind of ["Namespace", "StatefulSet", "RandomBytes", "PrivateKey"]) {
+      assert.ok(protectedOnes("ha").includes(kind), kind);
+    }
+  });
+});
+
+describe("a changed option", () => {
+  it("touches the process that reads it, and nothing else", () => {
+    assert.deepEqual(difference(graph("base"), graph("option")), [
+      "kubernetes:apps/v1:Deployment::cloud-keystone-api",
+      "kubernetes:core/v1:ConfigMap::cloud-keystone-api",
+    ]);
+  });
+
+  it("touches the same when it is a number of workers", () => {
+    assert.deepEqual(difference(graph("base"), graph("workers")), [
+      "kubernetes:apps/v1:Deployment::cloud-keystone-api",
+      "kubernetes:core/v1:ConfigMap::cloud-keystone-api",
+    ]);
+  });
+
+  it("is refused before anything is registered when it does not exist", () => {
+    const { run, resources } = graph("misspelt");
+    assert.notEqual(run.exitCode, 0);
+    assert.match(
+      run.errors.join("\n") + run.text,
+      /overrides\.keystone\.keystone\.conf\.token\.expiratoin: .*`expiration`/,
+    );
+    assert.deepEqual(
+      resources.filter((resource) => resource.type.startsWith("stratiform:")),
+      [],
+    );
+  });
+});
+
+describe("a cloud without a Kubernetes provider", () => {
+  it("is refused: the operator's own context is never used", () => {
+    const { run, resources } = graph("noProvider");
+    assert.notEqual(run.exitCode, 0);
+    assert.match(run.errors.join("\n") + run.text, /has no Kubernetes provider; give it one/);
+    assert.deepEqual(
+      resources.filter((resource) => resource.type.startsWith("kubernetes:")),
+      [],
+    );
+  });
+});
+
+describe("a third party's service", () => {
+  it("is laid by the same component: user, catalogue, route, policies", () => {
+    const objects = objectsOf(graph("own"));
+    const named = (kind: string, name: RegExp) => objects.filter((one) => one.kind === kind && name.test(one.name));
+    assert.equal(named("Deployment", /^greeter-api$/).length, 1);
+    assert.equal(named("Job", /^greeter-register-/).length, 1);
+    assert.equal(named("Job", /^greeter-database-/).length, 0);
+    const policy = named("NetworkPolicy", /^greeter-api$/)[0];
+    assert.match(JSON.stringify(policy?.body), /"port":8123/);
+    const edge = named("ConfigMap", /^edge-/)[0];
+    assert.match(JSON.stringify(edge?.body), /greeter-api\.openstack\.svc\.cluster\.local/);
+  });
+});
