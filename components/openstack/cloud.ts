@@ -10,12 +10,14 @@ import { debianCatalogue } from "../kit/debian-catalogue";
 import { denyAll } from "../kit/network-policy";
 import { imageReference } from "../kit/release";
 import { profileSettings } from "../kit/sizes";
+import { validateEndpointPlaces } from "../platform/validate-endpoint";
 import type { EndpointFacts, OpenStackCloudArgs } from "./args";
 import { type CloudBuild, cloudAuthority, endpointsFree, hostAliases, layEdge } from "./cloud-edge";
 import { cloudsYaml } from "./clouds-yaml";
 import { connections } from "./connections";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
+import { sweepJob } from "./registration-job";
 import { OpenStackService } from "./service";
 import { passwordShape } from "./service-secrets";
 import { factoriesOf, validateCloud } from "./validate";
@@ -72,8 +74,12 @@ export class OpenStackCloud extends pulumi.ComponentResource {
     const shared = { adminPassword, edge: edge.resources, authority: authority.publish(`${name}-authority`, context) };
     const services = layServices(build, context, shared, this);
     const done = [...edge.resources, ...services.flatMap((service) => service.done)];
-
     const facts = defined.facts;
+    sweepJob(
+      { context, name, parent: this },
+      { facts, definitions: defined.definitions, adminPassword, dependsOn: done },
+    );
+
     this.caCertificate = authority.certificate;
     this.endpoint = pulumi
       .all(done.map((resource) => resource.urn))
@@ -108,6 +114,10 @@ function checkFacts(args: OpenStackCloudArgs, facts: ClusterFacts): ClusterFacts
     throw new pulumi.RunError(
       `dnsDomain: the cluster's DNS domain is ${facts.dnsDomain}, not ${expected}; set dnsDomain to it`,
     );
+  }
+  const problems = validateEndpointPlaces(args.endpoint, facts);
+  if (problems.length > 0) {
+    throw new pulumi.RunError(problems.map((problem) => `endpoint${problem}`).join("\n"));
   }
   return facts;
 }

@@ -76,7 +76,8 @@ function wishesOf(definition: ServiceDefinition): Wish[] {
   const steps = [...(definition.steps?.expand ?? []), ...(definition.steps?.after ?? [])];
   const talksTo = new Set([
     ...(definition.databases?.length ? ["mariadb"] : []),
-    ...(registers(definition) ? [edgeName] : []),
+    // Keystone's steps also take out what no definition names any more.
+    ...(registers(definition) || isIdentity(definition) ? [edgeName] : []),
     ...steps.flatMap((step) => step.talksTo ?? ["mariadb"]),
   ]);
   return [
@@ -87,6 +88,10 @@ function wishesOf(definition: ServiceDefinition): Wish[] {
     })),
     ...(talksTo.size > 0 ? [{ service: definition.name, process: stepsProcess, talksTo: [...talksTo] }] : []),
   ];
+}
+
+function isIdentity(definition: ServiceDefinition): boolean {
+  return (definition.catalog ?? []).some((entry) => entry.type === "identity");
 }
 
 /** Whether a service is entered into Keystone by a step of its own; Keystone enters itself. */

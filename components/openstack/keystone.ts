@@ -80,6 +80,8 @@ export const keystone: ServiceFactory = (cloud) => ({
 function keyRepositories(cloud: CloudFacts): ConfigSections {
   return {
     credential: { key_repository: cloud.path("keystone", "credentialKeys") },
+    // Receipts of half-finished logins are made with the same keys as tokens.
+    fernet_receipts: { key_repository: cloud.path("keystone", "fernetKeys") },
     fernet_tokens: { key_repository: cloud.path("keystone", "fernetKeys") },
   };
 }

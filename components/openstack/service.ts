@@ -7,10 +7,11 @@ import { disruptionBudget, serviceSpec } from "../kit/workload";
 import { stepsProcess } from "./connections";
 import type { ProcessDefinition } from "./definition";
 import { serviceUserName } from "./registration";
+import { registrationJob } from "./registration-job";
 import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
 import { laidProcess } from "./service-process";
 import { serviceSecrets } from "./service-secrets";
-import { laidSteps, registrationJob } from "./service-steps";
+import { laidSteps } from "./service-steps";
 
 /**
  * One OpenStack service on a cluster, laid from its definition: database and user, configuration, step jobs, processes

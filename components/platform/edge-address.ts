@@ -7,7 +7,7 @@ import { labelsOf, selectorOf } from "../kit/labels";
 import { hashedName } from "../kit/names";
 import { podTemplate } from "../kit/workload";
 import type { EndpointAddressArgs } from "./args";
-import { endpointAddresses } from "./edge-addresses";
+import { endpointAddresses } from "./validate-endpoint";
 
 const service = "edge";
 const process = "address";

@@ -8,9 +8,9 @@ import type { PodPlan } from "../kit/pod";
 import { deploymentSpec, disruptionBudget, serviceSpec } from "../kit/workload";
 import { Announce, type EndpointAddressArgs } from "./args";
 import { edgeAddress } from "./edge-address";
-import { endpointAddresses } from "./edge-addresses";
 import { type EdgeRoute, edgeConfig } from "./edge-config";
 import { haproxyFiles, haproxyPod } from "./haproxy";
+import { endpointAddresses } from "./validate-endpoint";
 
 export type { EdgeRoute } from "./edge-config";
 

@@ -1,8 +1,11 @@
 import * as assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
 import * as path from "node:path";
+import { parse } from "yaml";
 import { exceptionAnnotation } from "../../components/kit/workload";
 import type { OpenStackCloudArgs } from "../../components/openstack/args";
+import { privateKey } from "../unit/arguments";
 import { type ProgramOptions, runProgram } from "./engine";
 import { Graph, openText } from "./graph";
 import { objectsOf, templates } from "./objects";
@@ -14,7 +17,21 @@ function program(args: Partial<OpenStackCloudArgs>, more: ProgramOptions = {}): 
 
 const expiration = (value: number) => ({ keystone: { "keystone.conf": { token: { expiration: value } } } });
 
+/** The committed example of a stack file, as `pulumi` hands it to the program, with a key. */
+function production(): ProgramOptions {
+  const text = fs.readFileSync(path.resolve(__dirname, "../../Pulumi.prod.yaml"), "utf8");
+  const { config } = parse(text) as { config: Record<string, unknown> };
+  const values = Object.entries(config).map(([key, value]) => [key, JSON.stringify(value)]);
+  return {
+    mode: "first",
+    stack: "prod",
+    config: { ...Object.fromEntries(values), "stratiform:sshPrivateKey": privateKey },
+    secretKeys: ["stratiform:sshPrivateKey"],
+  };
+}
+
 const programs = {
+  production: production(),
   base: program({}),
   first: program({}, { mode: "first" }),
   option: program({ overrides: expiration(3600) }),
@@ -61,6 +78,19 @@ describe("a cloud's resources", () => {
       const { exitCode, errors, text } = graph(name).run;
       assert.deepEqual({ name, exitCode, errors, text }, { name, exitCode: 0, errors: [], text: "" });
     }
+  });
+
+  it("can be previewed from the example for production, without a machine", () => {
+    const { exitCode, errors, text } = graph("production").run;
+    assert.deepEqual({ exitCode, errors, text }, { exitCode: 0, errors: [], text: "" });
+    const replicas = templates(graph("production")).map(({ object }) => {
+      const spec = object.body["spec"] as { replicas?: number };
+      return `${object.kind} ${object.name}: ${spec.replicas ?? "-"}`;
+    });
+    assert.ok(
+      replicas.includes("StatefulSet mariadb: 3") && replicas.includes("Deployment keystone-api: 3"),
+      `${replicas}`,
+    );
   });
 
   it("are at most 20 for Keystone", () => {

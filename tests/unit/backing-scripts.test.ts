@@ -12,11 +12,11 @@ const programs = {
   socat: 'echo "$@" >"$PLACE/socat"; exec sleep 60',
   mariadbd: [
     'case "$*" in *wsrep-recover*) cat "$PLACE/recovered" >&2; exit 0 ;; esac',
-    'echo "$@" >"$PLACE/arguments"; cp -p "$PLACE/run/init.sql" "$PLACE/init"',
+    'echo "$$" >"$PLACE/pid"; echo "$@" >"$PLACE/arguments"; cp -p "$PLACE/run/init.sql" "$PLACE/init"; : >"$PLACE/up"',
     "trap 'kill $!; echo stopped >\"$PLACE/stopped\"; exit 0' TERM",
     "sleep 60 & wait",
   ].join("\n"),
-  mariadb: String.raw`printf 'wsrep_cluster_status\tPrimary\nwsrep_local_state\t4\nwsrep_ready\tON\n'`,
+  mariadb: String.raw`[ -e "$PLACE/up" ] || exit 1; printf 'wsrep_cluster_status\tPrimary\nwsrep_local_state\t4\nwsrep_ready\tON\n'`,
   "install-db": 'mkdir "$PLACE/data/mysql"; echo made >"$PLACE/data/made"',
 };
 
@@ -242,7 +242,7 @@ describe("start of a database member", function () {
   it("ends when the server ends, so that it is started anew", async () => {
     member = new Member();
     await member.running();
-    spawnSync("pkill", ["-KILL", "-f", member.path("programs/mariadbd")]);
+    process.kill(Number(member.read("pid")), "SIGKILL");
     await member.until("the end", () => /the server has ended \(137\)/.test(member.output));
   });
 });
@@ -265,7 +265,7 @@ describe("job that makes databases", function () {
         "#!/bin/sh",
         'echo "$*" >"$PLACE/arguments"; cat >"$PLACE/given"; echo x >>"$PLACE/count"',
         `[ "$(wc -l <"$PLACE/count")" -gt ${failures} ] && exit 0`,
-        "printf -- '----\\nCREATE USER x IDENTIFIED BY Word2\\n----\\nERROR 2002 (HY000): no answer\\n' >&2; exit 1",
+        "printf 'ERROR 2002 (HY000): no answer\\n-- CREATE USER x IDENTIFIED BY Word2\\n' >&2; exit 1",
       ].join("\n"),
       { mode: 0o755 },
     );

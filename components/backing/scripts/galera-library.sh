@@ -51,7 +51,6 @@ decide() {
       waiting) [ "$who" -lt "$2" ] || continue ;;
       *) busy="$busy $who ($what)" && continue ;;
     esac
-    case "$known" in *" $who "*) continue ;; esac
     known="$known$who "
     [ "$seqno" -ne -2 ] || lost=yes
     if [ "$seqno" -ge 0 ]; then

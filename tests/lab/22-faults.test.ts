@@ -1,0 +1,85 @@
+import * as assert from "node:assert/strict";
+import { site } from "./lab";
+import { type Cloud, cloudDeployed } from "./support/cloud";
+import {
+  assertTenant,
+  figuresLine,
+  keystoneFault,
+  makeTenant,
+  removeTenant,
+  type Tenant,
+} from "./support/cloud-faults";
+import { eventually } from "./support/wait";
+
+/** Longest wait until the cloud is well again, in seconds: a bound against hanging, no aim. */
+const wellLimit = 300;
+
+describe("faults of the cloud", function () {
+  this.timeout(1_800_000);
+  let cloud: Cloud;
+  let tenant: Tenant;
+
+  before(async () => {
+    cloud = await cloudDeployed(site());
+    tenant = { project: "kept-project", user: "kept-user", password: "" };
+    await removeTenant(cloud, tenant);
+    tenant = await makeTenant(cloud, "kept");
+    await assertTenant(cloud, tenant);
+  });
+
+  after(async () => {
+    await removeTenant(cloud, tenant);
+  });
+
+  for (const fault of ["pod deleted", "process killed"] as const) {
+    it(`Keystone: ${fault} while 20 clients ask for tokens`, async () => {
+      const figures = await keystoneFault(cloud, fault);
+      console.log(figuresLine(fault, figures));
+      assert.ok(figures.baseline > 0, "no token was given before the fault");
+      assert.ok(figures.requests > 20, `only ${figures.requests} requests were sent after the fault`);
+      const failed = Object.values(figures.failures).reduce((sum, count) => sum + count, 0);
+      assert.ok(failed < figures.requests, "no token was given after the fault");
+      await cloud.well(wellLimit);
+      await assertTenant(cloud, tenant);
+    });
+  }
+
+  it("every other pod deleted, one after another: each is replaced, and the cloud works after each", async () => {
+    const others = (await cloud.pods()).filter((pod) => pod.labels["app.kubernetes.io/name"] !== "keystone");
+    const services = new Set(others.map(({ labels }) => labels["app.kubernetes.io/name"]));
+    assert.deepEqual([...services].sort(), ["edge", "mariadb", "memcached"]);
+    for (const pod of others) {
+      await cloud.deletePods([pod]);
+      const seconds = await cloud.well(wellLimit, new Set([pod.uid]));
+      console.log(`      ${pod.name}: well after ${seconds.toFixed(1)} s`);
+    }
+    await assertTenant(cloud, tenant);
+  });
+
+  it("all pods deleted at once: the cloud is back unaided", async () => {
+    const pods = await cloud.pods();
+    await cloud.deletePods(pods);
+    const seconds = await cloud.well(wellLimit, new Set(pods.map(({ uid }) => uid)));
+    console.log(`      all ${pods.length} pods: well after ${seconds.toFixed(1)} s`);
+    await assertTenant(cloud, tenant);
+  });
+
+  it("the power of all hosts cut at once: the cloud is back unaided", async () => {
+    const { hosts } = site();
+    await Promise.all(hosts.map((host) => site().lab.powerOff(host)));
+    await assert.rejects(cloud.admin.version());
+    const begin = Date.now();
+    await Promise.all(hosts.map((host) => site().lab.powerOn(host)));
+    await eventually("the user's token", 600, async () => {
+      await assertTenant(cloud, tenant);
+      return true;
+    });
+    console.log(`      power: the user's token after ${((Date.now() - begin) / 1000).toFixed(1)} s`);
+    await site().nodesReady(wellLimit);
+    await cloud.well(wellLimit);
+  });
+
+  it("leave nothing for pulumi to do", async () => {
+    await site().pulumiOk("preview", "--expect-no-changes");
+  });
+});
