@@ -5,8 +5,8 @@ import { TerminalReporter } from "../../lab/report";
 import { Site } from "./support/site";
 import { parseSnapshot, type Snapshot } from "./support/snapshot";
 
-/** Name of the lab that all files of this folder share. */
-const labName = "ci";
+/** Name of the lab that all files of this folder share; another one lets two runs stand side by side. */
+const labName = process.env.STRATIFORM_TEST_LAB ?? "ci";
 
 /** Keeps the lab and what runs in it, for working on a test; a later run goes on with it. */
 const keep = process.env.STRATIFORM_TEST_KEEP_LAB !== undefined;
