@@ -19,6 +19,9 @@ const longestOutage = 10;
 
 const name = "probed";
 
+/** How long a pod that is told to end still answers, until no host sends calls to it any more. */
+const leaveSeconds = 5;
+
 /** A web server with a pod on each host, of which one at a time may be missing, and its Service. */
 function probedObjects(image: string, replicas: number): KubernetesObject[] {
   const labels = { app: name };
@@ -28,10 +31,11 @@ function probedObjects(image: string, replicas: number): KubernetesObject[] {
   const container = {
     ...containers[0],
     readinessProbe: { httpGet: { path: "/", port: 8080 }, periodSeconds: 1 },
-    lifecycle: { preStop: { exec: { command: ["busybox", "sleep", "5"] } } },
+    lifecycle: { preStop: { exec: { command: ["busybox", "sleep", String(leaveSeconds)] } } },
   };
   const spread = { maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "ScheduleAnyway" };
   const podSpec = {
+    terminationGracePeriodSeconds: leaveSeconds + 1,
     topologySpreadConstraints: [{ ...spread, labelSelector: { matchLabels: labels } }],
     containers: [container],
   };
