@@ -2,13 +2,16 @@ import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { assertBare, destroyed, site } from "./lab";
-import { assertNoOrphans, failedUp, failOnce, killUp, removeFaults } from "./support/faults";
+import { assertNoOrphans, delayOnce, failedUp, failOnce, killUp, removeFaults } from "./support/faults";
 import { plannedChanges } from "./support/operations";
 import { assertSays } from "./support/refusal";
 
 /** Holds while the step of a control host creates the control plane. */
 const initialising =
-  "systemctl is-active --quiet stratiform-control-plane.service && pgrep -f '^kubeadm init ' >/dev/null";
+  "systemctl is-active --quiet stratiform-control-plane.service && pgrep -f '/kubeadm init ' >/dev/null";
+
+/** How much longer that takes in seconds, so that the next `up` finds it still under way on a slow machine too. */
+const held = 15;
 
 /** Holds while the step runs that prepares a host. */
 const preparing = "systemctl is-active --quiet stratiform-prepare.service";
@@ -51,6 +54,7 @@ describe("a deployment that is broken off", function () {
   it("by kill -9 while the hosts are prepared, and again while the control plane is made: up completes", async () => {
     await killUp(site(), { host: worker, condition: preparing });
     await site().pulumiOk("cancel", "--yes");
+    await delayOnce(site(), { host: control, program: "kubeadm", arguments: "init" }, held);
     await killUp(site(), { host: control, condition: initialising });
     await site().pulumiOk("cancel", "--yes");
 
