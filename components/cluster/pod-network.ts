@@ -81,18 +81,19 @@ export function podNetwork(name: string, plan: ClusterPlan, opts: pulumi.CustomR
   return [agent];
 }
 
-/** Seconds in which kube-router refuses its neighbours' calls after its start. */
-const refusalSeconds = 4;
+/** Seconds in which kube-router does not hear its neighbours' calls after its start. */
+const deafSeconds = 4;
 
 /**
  * kube-router opens its BGP port a moment before it knows its neighbours. A neighbour that calls in that moment is cut
  * off and rests for 5 s, in which it cuts off whoever calls; two that rest in turn do so for minutes, and their pods do
- * not reach each other. A refused call, unlike one that is cut off, is just made again a second later.
+ * not reach each other. A call that is not heard is repeated by TCP within seconds; one that is refused would be made
+ * again only after two to four minutes, which is how kube-router's BGP spaces its calls after the first.
  */
 const startScript = [
-  'rule="INPUT -p tcp --dport 179 --tcp-flags SYN,ACK SYN -j REJECT --reject-with tcp-reset"',
+  'rule="INPUT -p tcp --dport 179 --tcp-flags SYN,ACK SYN -j DROP"',
   "iptables -w 10 -C $rule 2>/dev/null || iptables -w 10 -I $rule",
-  `(sleep ${refusalSeconds}; while iptables -w 10 -D $rule 2>/dev/null; do :; done) &`,
+  `(sleep ${deafSeconds}; while iptables -w 10 -D $rule 2>/dev/null; do :; done) &`,
   'exec kube-router "$@"',
 ].join("\n");
 

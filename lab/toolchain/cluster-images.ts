@@ -1,17 +1,15 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { addonImages } from "../../components/cluster/versions";
 import { cacheDirectory } from "./cache";
-import { allReachable } from "./download";
 import { requiredVersion } from "./go";
 import { builtPrograms, busyboxLayer, networkBase, programLayer } from "./image-layers";
 import { type ImageRecipe, imageRecipes, moduleBuilds } from "./image-recipes";
-import { type KubernetesRelease, upstreamRegistry } from "./kubernetes";
+import type { KubernetesRelease } from "./kubernetes";
 import { composeImage, type Image, type Layer } from "./oci";
 import { ensurePackages, labPackages } from "./packages";
-import { run } from "./process";
 import { copyUpstream, eachInParallel, type Push, pushedDigest, pushImage } from "./registry-push";
 import type { Reporter } from "./reporter";
+import { upstreamImages } from "./upstream-images";
 
 export type { Push } from "./registry-push";
 
@@ -22,9 +20,6 @@ export interface ClusterImages {
   /** Manifest digests by `<image>:<tag>`. */
   digests: Record<string, string>;
 }
-
-/** Registry of images whose repository names no host. */
-export const addonRegistry = "registry-1.docker.io";
 
 /** Debian bookworm's busybox. */
 const busyboxTag = "1.35.0";
@@ -40,10 +35,7 @@ export async function ensureClusterImages(
   report: Reporter,
 ): Promise<ClusterImages> {
   await ensurePackages(labPackages, report);
-  const upstream = releases.every((release) => release.origin === "upstream");
-  if (upstream && (await allReachable([`https://${upstreamRegistry}`, `https://${addonRegistry}`]))) {
-    return copyImages(releases, push, report);
-  }
+  if (releases.every((release) => release.origin === "upstream")) return copyImages(releases, push, report);
   const { images, tags } = await buildImages(releases, report);
   const digests = Object.fromEntries([...images].map(([name, image]) => [name, image.digest]));
   const missing: [string, Image][] = [];
@@ -107,13 +99,8 @@ async function copyImages(
   report: Reporter,
 ): Promise<ClusterImages> {
   const sources = new Map<string, string>();
-  for (const release of releases) {
-    const kubeadm = join(release.directory, "kubeadm");
-    const list = await run(kubeadm, ["config", "images", "list", "--kubernetes-version", `v${release.version}`]);
-    for (const source of list.trim().split("\n")) sources.set(source.slice(source.lastIndexOf("/") + 1), source);
-  }
-  for (const [name, { repository, tag }] of Object.entries(addonImages)) {
-    sources.set(`${name}:${tag}`, `${repository.includes("/") ? "" : "library/"}${repository}:${tag}`);
+  for (const { version, directory } of releases) {
+    for (const [name, source] of await upstreamImages(version, join(directory, "kubeadm"))) sources.set(name, source);
   }
   // What was copied before, by source: upstream's tags do not move.
   const memory = join(cacheDirectory(), "copied-images.json");
@@ -124,8 +111,7 @@ async function copyImages(
       const present = await pushedDigest(push, name);
       if (present === undefined || present !== copied[source]) {
         progress(source);
-        const host = source.startsWith(`${upstreamRegistry}/`) ? "" : "docker.io/";
-        copied[source] = await copyUpstream(push, `${host}${source}`, name);
+        copied[source] = await copyUpstream(push, source, name);
       }
       digests[name] = copied[source] ?? "";
     }),

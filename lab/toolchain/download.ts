@@ -20,10 +20,18 @@ const probes = new Map<string, Promise<boolean>>();
  * @param origin scheme and host, such as `https://example.org`
  */
 export function reachable(origin: string): Promise<boolean> {
-  const known = probes.get(origin);
+  return remembered(new URL(origin).host, () => answers(origin));
+}
+
+/**
+ * What `ask` says of something far away. The answer holds for this run; a "no" also for later ones, for an hour.
+ * @param name what is asked for; no path
+ */
+export function remembered(name: string, ask: () => Promise<boolean>): Promise<boolean> {
+  const known = probes.get(name);
   if (known !== undefined) return known;
-  const probe = askOrigin(origin);
-  probes.set(origin, probe);
+  const probe = askUnlessRefused(name, ask);
+  probes.set(name, probe);
   return probe;
 }
 
@@ -32,25 +40,26 @@ export async function allReachable(origins: readonly string[]): Promise<boolean>
   return (await Promise.all(origins.map(reachable))).every(Boolean);
 }
 
-async function askOrigin(origin: string): Promise<boolean> {
-  const file = join(cacheDirectory(), "unreachable", new URL(origin).host);
+async function askUnlessRefused(name: string, ask: () => Promise<boolean>): Promise<boolean> {
+  const file = join(cacheDirectory(), "unreachable", name);
   const at = Number(await readFile(file, "utf8").catch(() => "0"));
   if (Date.now() - at < memory) return false;
-  const answers = await fetch(origin, {
-    method: "HEAD",
-    redirect: "manual",
-    signal: AbortSignal.timeout(answerLimit),
-  }).then(
-    () => true,
-    () => false,
-  );
-  if (answers) {
+  const yes = await ask();
+  if (yes) {
     await rm(file, { force: true });
   } else {
     await mkdir(join(cacheDirectory(), "unreachable"), { recursive: true });
     await writeFile(file, String(Date.now()));
   }
-  return answers;
+  return yes;
+}
+
+function answers(origin: string): Promise<boolean> {
+  const request = { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(answerLimit) } as const;
+  return fetch(origin, request).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The text behind a URL. */

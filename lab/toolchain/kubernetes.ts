@@ -2,10 +2,12 @@ import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { kubernetesPrograms, upstreamDigests, upstreamKubernetesUrl } from "../../components/cluster/versions";
 import { digestOf, hashOf, madeOnce } from "./cache";
-import { allReachable, downloadFile, downloadText } from "./download";
+import { downloadFile, downloadText, reachable } from "./download";
 import { type GoBuild, goBuild, goHash, requiredVersion } from "./go";
+import { ensurePackages, labPackages } from "./packages";
 import { run } from "./process";
 import type { Progress, Reporter } from "./reporter";
+import { releaseImagesReachable } from "./upstream-images";
 
 /** A Kubernetes release on this computer. */
 export interface KubernetesRelease {
@@ -20,24 +22,26 @@ export interface KubernetesRelease {
 }
 
 const digestFile = "digests.json";
-/** Registry of Kubernetes' images; programs and images are taken from one origin. */
-export const upstreamRegistry = "registry.k8s.io";
-
-/** Whether Kubernetes' release files and images can be had from upstream. */
-export function kubernetesReachable(): Promise<boolean> {
-  return allReachable([new URL(upstreamKubernetesUrl).origin, `https://${upstreamRegistry}`]);
-}
 
 /**
- * The programs of a Kubernetes release: from upstream where it answers within seconds, else built from the pinned module.
+ * The programs of a Kubernetes release: from upstream where they and the images can be had within seconds, else built
+ * from the pinned module. Programs and images are taken from one origin.
  * @param version such as `1.34.4`
  * @throws Error if this version can neither be downloaded nor built
  */
 export async function ensureKubernetes(version: string, report: Reporter): Promise<KubernetesRelease> {
-  const upstream = await kubernetesReachable();
-  const directory = upstream ? await fromUpstream(version, report) : await built(version, report);
+  const upstream = await upstreamWithImages(version, report);
+  const directory = upstream ?? (await built(version, report));
   const digests = JSON.parse(await readFile(join(directory, digestFile), "utf8")) as Record<string, string>;
-  return { version, directory, digests, origin: upstream ? "upstream" : "built" };
+  return { version, directory, digests, origin: upstream === undefined ? "built" : "upstream" };
+}
+
+/** Upstream's programs, if its images can be had too: only its own kubeadm knows their names. */
+async function upstreamWithImages(version: string, report: Reporter): Promise<string | undefined> {
+  if (!(await reachable(new URL(upstreamKubernetesUrl).origin))) return undefined;
+  const directory = await fromUpstream(version, report);
+  await ensurePackages(labPackages, report);
+  return (await releaseImagesReachable(version, directory)) ? directory : undefined;
 }
 
 async function fromUpstream(version: string, report: Reporter): Promise<string> {

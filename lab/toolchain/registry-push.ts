@@ -62,7 +62,7 @@ export async function pushImage(push: Push, name: string, image: Image): Promise
 
 /**
  * Copies an upstream image for linux/amd64.
- * @param source such as `registry.example/pause:3.10.1`
+ * @param source such as `registry.example/pause:3.10.1`, or `busybox:1.37`, which the copy completes
  * @returns the digest of the copy
  */
 export async function copyUpstream(push: Push, source: string, name: string): Promise<string> {

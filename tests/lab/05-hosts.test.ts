@@ -82,7 +82,7 @@ describe("hosts come and go by an edit of the stack file", function () {
 
   it("a worker that leaves the list is drained, its node deleted, and the host as it was", async () => {
     // A pod that the scheduler chose, and that only that host can hold until it is drained.
-    const { busybox: image } = site();
+    const { busybox: image, controls } = site();
     await site().kubectl(
       "create",
       "deployment",
@@ -95,6 +95,15 @@ describe("hosts come and go by an edit of the stack file", function () {
       "3600",
     );
     await site().kubectl("rollout", "status", "deployment/moving", "--timeout=120s");
+    // And one that says good-bye, which it can only where it is told to end before its host is taken.
+    await site().apply(
+      pod("listener", { image, node: controls[0] ?? "", script: "busybox httpd -f -vv -p 8080 -h /tmp" }),
+    );
+    await site().podsReady("default", "listener");
+    const listener = await site().kubectl("get", "pod", "listener", "-o", "jsonpath={.status.podIP}");
+    const preStop = `busybox timeout 10 busybox wget -q -O- http://${listener}:8080/good-bye || true`;
+    await site().apply(pod("leaving", { image, node: added, preStop }));
+    await site().podsReady("default", "leaving");
     site().edit((cluster) => {
       cluster.hosts = cluster.hosts.filter(({ name }) => name !== added);
     });
@@ -116,8 +125,9 @@ describe("hosts come and go by an edit of the stack file", function () {
       const ready = await site().kubectl("get", "deployment", "moving", "-o", "jsonpath={.status.readyReplicas}");
       return ready === "2";
     });
+    assert.match(await site().kubectl("logs", "listener"), /good-bye/, "the host's pods were cut off, not drained");
     assertSame(added, bare, await site().snapshot(added));
-    await site().kubectl("delete", "deployment/moving", "service/new", "pod/asker");
+    await site().kubectl("delete", "deployment/moving", "service/new", "pod/asker", "pod/listener");
   });
 
   it("a removed host can join again", async () => {

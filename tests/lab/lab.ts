@@ -3,10 +3,10 @@ import * as path from "node:path";
 import { labDown, labUp } from "../../lab/lab";
 import { TerminalReporter } from "../../lab/report";
 import { Site } from "./support/site";
-import { parseSnapshot, type Snapshot } from "./support/snapshot";
+import { assertSame, parseSnapshot, type Snapshot } from "./support/snapshot";
 
-/** Name of the lab that all files of this folder share. */
-const labName = "ci";
+/** Name of the lab that all files of this folder share; another one lets two runs stand side by side. */
+const labName = process.env.STRATIFORM_TEST_LAB ?? "ci";
 
 /** Keeps the lab and what runs in it, for working on a test; a later run goes on with it. */
 const keep = process.env.STRATIFORM_TEST_KEEP_LAB !== undefined;
@@ -42,10 +42,15 @@ export async function deployed(): Promise<Site> {
 }
 
 /** Takes the cluster away unless the hosts are bare already. */
-export async function destroyed(): Promise<Site> {
-  const found = site();
-  await found.pulumiOk("destroy", "--yes", "--skip-preview");
-  return found;
+export async function destroyed(): Promise<void> {
+  await site().pulumiOk("destroy", "--yes", "--skip-preview");
+}
+
+/** Fails unless every host of the stack file is as it was before anything of ours was on it. */
+export async function assertBare(): Promise<void> {
+  for (const [host, snapshot] of await site().snapshots(site().hosts)) {
+    assertSame(host, bareHost(host), snapshot);
+  }
 }
 
 before("the lab with three hosts", async function () {

@@ -4,46 +4,59 @@ import type { Site } from "./site";
 import { textOf } from "./site";
 import { eventually } from "./wait";
 
-/** When a program of a host fails. */
-export interface Fault {
+/** A call of a program on a host. */
+export interface Call {
   /** Host. */
   host: string;
   /** Program by its name, such as `kubeadm`. */
   program: string;
   /** Words that the call's arguments begin with; other calls go through. @default any call */
   arguments?: string;
+}
+
+/** When a program of a host fails. */
+export interface Fault extends Call {
   /** Whether the real program runs first, so that the failure comes after its work. @default false */
   after?: boolean;
 }
 
 /** Faults that may not have come about yet. */
-const pending = new Set<{ site: Site; fault: Fault }>();
+const pending = new Set<{ site: Site; call: Call }>();
 
-/**
- * Makes the next such call of a program fail, once. A wrapper goes where a step looks first, and takes itself away when
- * it fails.
- */
-export async function failOnce(site: Site, fault: Fault): Promise<void> {
-  const wrapper = `/usr/local/sbin/${fault.program}`;
-  const real = `$(PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin command -v ${fault.program})`;
-  const script = [
-    "#!/bin/bash",
-    `real="${real}"`,
-    `case "$*" in "${fault.arguments ?? ""}"*) ;; *) exec "$real" "$@" ;; esac`,
+/** Makes the next such call of a program fail, once. */
+export function failOnce(site: Site, fault: Fault): Promise<void> {
+  return wrapOnce(site, fault, [
     ...(fault.after ? ['"$real" "$@"'] : []),
     'rm -f "$0"',
     'echo "error: made to fail by a test" >&2',
     "exit 1",
+  ]);
+}
+
+/** Makes the next such call of a program begin some seconds late, once. */
+export function delayOnce(site: Site, call: Call, seconds: number): Promise<void> {
+  return wrapOnce(site, call, ['rm -f "$0"', `sleep ${seconds}`, 'exec "$real" "$@"']);
+}
+
+/** Puts a wrapper where a step looks for a program first. It takes itself away when its call has come. */
+async function wrapOnce(site: Site, call: Call, body: string[]): Promise<void> {
+  const wrapper = `/usr/local/sbin/${call.program}`;
+  const real = `$(PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin command -v ${call.program})`;
+  const script = [
+    "#!/bin/bash",
+    `real="${real}"`,
+    `case "$*" in "${call.arguments ?? ""}"*) ;; *) exec "$real" "$@" ;; esac`,
+    ...body,
   ].join("\n");
-  pending.add({ site, fault });
-  await site.ssh(fault.host, `cat >${wrapper} <<'WRAPPER'\n${script}\nWRAPPER\nchmod 755 ${wrapper}`);
+  pending.add({ site, call });
+  await site.ssh(call.host, `cat >${wrapper} <<'WRAPPER'\n${script}\nWRAPPER\nchmod 755 ${wrapper}`);
 }
 
 /** Takes faults away that did not come about, for a hook after each test. Returns their hosts and programs. */
 export async function removeFaults(): Promise<string[]> {
   const left: string[] = [];
   for (const entry of pending) {
-    const { host, program } = entry.fault;
+    const { host, program } = entry.call;
     const text = await entry.site.ssh(host, `f=/usr/local/sbin/${program}; [ ! -e $f ] || { echo left; rm -f $f; }`);
     if (text.trim() === "left") left.push(`${host}: ${program}`);
     pending.delete(entry);

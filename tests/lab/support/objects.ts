@@ -22,6 +22,8 @@ export interface PodOptions {
   labels?: Record<string, string>;
   /** Shell program. @default sleeps */
   script?: string;
+  /** Shell program that runs when the pod is told to end; where a pod is cut off it does not run. @default none: ends at once */
+  preStop?: string;
   /** Named ports. @default none */
   ports?: { name: string; containerPort: number }[];
   /** Claim whose volume is mounted at /data. @default none */
@@ -36,7 +38,7 @@ export function webServer(...ports: number[]): string {
   return ["mkdir -p /tmp/www", "hostname >/tmp/www/index.html", ...servers, "while :; do sleep 3600; done"].join("\n");
 }
 
-/** A pod with busybox. It tolerates every taint that a test may set, and ends at once. */
+/** A pod with busybox. It tolerates every taint that a test may set. */
 export function pod(name: string, options: PodOptions): KubernetesObject {
   return {
     apiVersion: "v1",
@@ -47,7 +49,7 @@ export function pod(name: string, options: PodOptions): KubernetesObject {
       labels: { "test.stratiform.dev/pod": name, ...options.labels },
     },
     spec: {
-      terminationGracePeriodSeconds: 0,
+      terminationGracePeriodSeconds: options.preStop ? 20 : 0,
       ...(options.node ? { nodeName: options.node } : {}),
       ...(options.securityContext ? { securityContext: options.securityContext } : {}),
       containers: [
@@ -56,6 +58,9 @@ export function pod(name: string, options: PodOptions): KubernetesObject {
           image: options.image,
           imagePullPolicy: "IfNotPresent",
           command: ["busybox", "sh", "-c", options.script ?? "while :; do sleep 3600; done"],
+          ...(options.preStop
+            ? { lifecycle: { preStop: { exec: { command: ["busybox", "sh", "-c", options.preStop] } } } }
+            : {}),
           ...(options.ports ? { ports: options.ports } : {}),
           ...(options.claim ? { volumeMounts: [{ name: "data", mountPath: "/data" }] } : {}),
         },

@@ -68,6 +68,13 @@ export class Site {
     return added.name;
   }
 
+  /** Has the lab offer these releases of Kubernetes, built if need be. The stack's own version stays. */
+  async offerKubernetes(...kubernetes: string[]): Promise<void> {
+    const { name, hosts } = this.lab;
+    const control = this.controls.length;
+    this.lab = await labUp({ name, hosts: hosts.length, control, kubernetes }, new TerminalReporter());
+  }
+
   /** The stack file's content. */
   get stack(): StackFile {
     return parse(fs.readFileSync(this.lab.stackFile, "utf8")) as StackFile;
@@ -218,4 +225,15 @@ export class Site {
     assert.equal(result.code, 0, `kubectl ${args.join(" ")}: ${textOf(result).trim()}`);
     return result.stdout;
   }
+}
+
+/** Puts the stack file back, after the tests of the group that calls this, as it was before them. */
+export function keepStackFile(site: () => Site): void {
+  let text: Buffer;
+  before("remember the stack file", () => {
+    text = fs.readFileSync(site().lab.stackFile);
+  });
+  after("put the stack file back", () => {
+    fs.writeFileSync(site().lab.stackFile, text);
+  });
 }
