@@ -1,7 +1,14 @@
-import { cpus, totalmem } from "node:os";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { ensureImages } from "../images/build";
 import { addHosts, type Lab, labDown, labUp } from "../lab/lab";
 import { plainTable, TerminalReporter } from "../lab/report";
+import { resourcesByStratum } from "../lab/strata";
+import { Cloud } from "./lab/support/cloud";
+import { Site } from "./lab/support/site";
 
 /** Name of the lab that is measured. It is made anew for each deployment and taken down at the end. */
 const labName = "bench";
@@ -68,18 +75,97 @@ async function idle(lab: Lab): Promise<void> {
   });
 }
 
+/** Takes the images of the cloud from the hosts, as if they had never been there. Those of the cluster stay. */
+async function forgetImages(lab: Lab): Promise<void> {
+  const script = `cd /; list="$(ctr --namespace k8s.io images ls | tail -n +2)"
+digests=" $(echo "$list" | awk '$1 ~ "/stratiform/" { print $3 }' | sort -u | tr '\\n' ' ')"
+echo "$list" | awk -v digests="$digests" 'index(digests, " " $3 " ") { print $1 }' |
+  xargs --no-run-if-empty ctr --namespace k8s.io images rm --sync >/dev/null
+! ctr --namespace k8s.io images ls --quiet | grep -q /stratiform/`;
+  for (const { name } of lab.hosts) {
+    const result = await lab.ssh(name, "exec bash -s", { input: script });
+    if (result.code !== 0) throw new Error(`${name}: images of the cloud are left: ${result.stderr}`);
+  }
+}
+
+/** A cloud on a ready cluster, images in the registry but not on the hosts: until the first token, from outside. */
+async function cloudUp(lab: Lab): Promise<void> {
+  await forgetImages(lab);
+  const start = Date.now();
+  note("ready cluster → `pulumi up` done (cloud), s", await timed(lab, ["up", "--yes", "--skip-preview"]));
+  const cloud = await Cloud.open(new Site(lab));
+  await cloud.admin.token();
+  note("ready cluster → first token, s", (Date.now() - start) / 1000);
+}
+
+/** The cloud taken away again: the stack file without it, then with it. */
+async function cloudDown(lab: Lab): Promise<void> {
+  await new Site(lab).withStack(
+    (stack) => {
+      delete stack.config["stratiform:cloud"];
+    },
+    async () => note("take the cloud away: `pulumi up`, s", await timed(lab, ["up", "--yes", "--skip-preview"])),
+  );
+}
+
+/** Deploys the cloud `deployments` times on a ready cluster, then measures what is done when nothing is to be done. */
+async function benchCloud(lab: Lab, deployments: number, runs: number): Promise<void> {
+  for (let n = 0; n < deployments; n++) {
+    if (n > 0) await cloudDown(lab);
+    await cloudUp(lab);
+  }
+  const resources = await countResources(lab);
+  await report.phase("Measure previews and updates of cluster and cloud without a change", async () => {
+    for (let n = 0; n < runs; n++) {
+      const seconds = await timed(lab, ["up", "--yes", "--skip-preview"]);
+      note("no-op `up --yes --skip-preview` with the cloud, s", seconds);
+      note("no-op with the cloud, ms a resource", (seconds * 1000) / resources);
+      note("no-op `preview` with the cloud, s", await timed(lab, ["preview"]));
+    }
+  });
+}
+
+/** Number of the stack's resources; prints them by stratum. */
+async function countResources(lab: Lab): Promise<number> {
+  const state = (await lab.pulumi(["stack", "export"])).stdout;
+  const strata = [...resourcesByStratum(state)].map(([stratum, count]) => `${stratum} ${count}`);
+  const { deployment } = JSON.parse(state) as { deployment: { resources: unknown[] } };
+  console.log(`${deployment.resources.length} resources: ${strata.join(", ")}`);
+  return deployment.resources.length;
+}
+
+/** Image build with nothing to do, and on demand from nothing, in a cache of its own. */
+async function benchImages(runs: number, fromNothing: boolean): Promise<void> {
+  const seconds = async (): Promise<number> => {
+    const start = Date.now();
+    await ensureImages(report);
+    return (Date.now() - start) / 1000;
+  };
+  await seconds();
+  for (let n = 0; n < runs; n++) note("image build, unchanged, s", await seconds());
+  if (!fromNothing) return;
+  const before = process.env.STRATIFORM_CACHE;
+  const cache = await mkdtemp(join(existsSync("/var/tmp") ? "/var/tmp" : tmpdir(), "stratiform-bench-"));
+  try {
+    process.env.STRATIFORM_CACHE = cache;
+    note("image build, from nothing, s", await seconds());
+  } finally {
+    if (before === undefined) delete process.env.STRATIFORM_CACHE;
+    else process.env.STRATIFORM_CACHE = before;
+    await rm(cache, { recursive: true, force: true });
+  }
+}
+
 function median(values: number[]): number {
   const sorted = [...values].sort((left, right) => left - right);
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { deployments: { type: "string", default: "3" }, runs: { type: "string", default: "5" } },
-  });
+/** Deployments of the cluster on fresh hosts, and what it does when it is idle. */
+async function benchCluster(deployments: number, runs: number): Promise<Lab> {
   let lab: Lab | undefined;
-  for (let n = 0; n < Number(values.deployments); n++) {
+  for (let n = 0; n < deployments; n++) {
     lab = await deploy();
   }
   if (lab === undefined) {
@@ -87,7 +173,7 @@ async function main(): Promise<void> {
   }
   const deployed = lab;
   await report.phase("Measure previews and updates without a change", async () => {
-    for (let n = 0; n < Number(values.runs); n++) {
+    for (let n = 0; n < runs; n++) {
       note("no-op `up --yes --skip-preview`, s", await timed(deployed, ["up", "--yes", "--skip-preview"]));
       note("no-op `preview`, s", await timed(deployed, ["preview"]));
     }
@@ -95,15 +181,45 @@ async function main(): Promise<void> {
   await idle(deployed);
   const larger = await addHosts(deployed, 1, report);
   note("add a worker: `pulumi up`, s", await timed(larger, ["up", "--yes", "--skip-preview"]));
-  const state = JSON.parse((await larger.pulumi(["stack", "export"])).stdout) as {
-    deployment: { resources: unknown[] };
-  };
+  await countResources(larger);
+  return larger;
+}
+
+/** A ready cluster of three hosts that nothing was measured on. */
+async function readyCluster(): Promise<Lab> {
+  await labDown(labName, report);
+  const lab = await labUp({ name: labName, hosts: 3 }, report);
+  await timed(lab, ["up", "--yes", "--skip-preview"]);
+  return lab;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      deployments: { type: "string", default: "3" },
+      runs: { type: "string", default: "5" },
+      only: { type: "string" },
+      images: { type: "boolean", default: false },
+    },
+  });
+  const [deployments, runs] = [Number(values.deployments), Number(values.runs)];
+  if (values.only !== undefined && values.only !== "cluster" && values.only !== "cloud") {
+    throw new Error("--only takes cluster or cloud");
+  }
+  if (values.only !== "cluster") {
+    await benchImages(runs, values.images);
+  }
+  if (values.only !== "cloud") {
+    await benchCluster(deployments, runs);
+  }
+  if (values.only !== "cluster") {
+    await readyCluster();
+    await benchCloud(await labUp({ name: labName, cloud: true }, report), deployments, runs);
+  }
   await labDown(labName, report);
 
   const gib = (totalmem() / 2 ** 30).toFixed(0);
-  console.log(
-    `\n${cpus().length} cores (${cpus()[0]?.model}), ${gib} GiB; ${state.deployment.resources.length} resources with 4 hosts\n`,
-  );
+  console.log(`\n${cpus().length} cores (${cpus()[0]?.model}), ${gib} GiB\n`);
   const rows = [...figures].map(([figure, all]) => [
     figure,
     ...[Math.min(...all), median(all), Math.max(...all)].map((value) => value.toFixed(1)),

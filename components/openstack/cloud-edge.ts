@@ -114,6 +114,8 @@ export function routesOf(facts: CloudFacts, definition: ServiceDefinition): Edge
       backendPort: process?.port ?? entry.port,
       ...(process?.readiness?.kind === "http" ? { checkPath: process.readiness.path } : {}),
       repeatable: definition.repeatable ?? [],
+      // One more than it has workers: so many as keep it busy, and few enough that the edge's own question does not wait.
+      ...(process?.wsgi === true ? { requestsPerPod: facts.size(definition.name, process.name).workers + 1 } : {}),
     };
   });
 }

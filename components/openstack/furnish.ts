@@ -1,7 +1,4 @@
-import * as k8s from "@pulumi/kubernetes";
-import * as pulumi from "@pulumi/pulumi";
-import type { CloudContext } from "../kit/context";
-import { hashedName } from "../kit/names";
+import type * as pulumi from "@pulumi/pulumi";
 import type { MountPlan } from "../kit/pod";
 import type { VolumePlan } from "../kit/volumes";
 import { authorityConfigMap } from "../platform/authority";
@@ -55,40 +52,4 @@ export function addKeyRepositories(
 export function addAuthority(furnishing: Furnishing): void {
   furnishing.volumes["ca"] = { kind: "configMap", name: authorityConfigMap };
   furnishing.mounts.push({ volume: "ca", path: caFile.slice(0, caFile.lastIndexOf("/")) });
-}
-
-/** A ConfigMap whose name carries its content: what mounts it is rolled when that changes, and never sees it change. */
-export function hashedConfigMap(
-  name: string,
-  base: string,
-  data: Record<string, string>,
-  context: CloudContext,
-  parent: pulumi.Resource,
-): k8s.core.v1.ConfigMap {
-  const objectName = context.hashKey.apply((key) => hashedName(base, key, data));
-  return new k8s.core.v1.ConfigMap(
-    name,
-    { metadata: { name: pulumi.unsecret(objectName), namespace: context.namespace }, data, immutable: true },
-    context.inNamespace(parent),
-  );
-}
-
-/** A Secret whose name carries its content. The hash is keyed, so that the name may be read by everybody. */
-export function hashedSecret(
-  name: string,
-  base: string,
-  data: pulumi.Output<Record<string, string>>,
-  context: CloudContext,
-  parent: pulumi.Resource,
-): k8s.core.v1.Secret {
-  const objectName = pulumi.all([context.hashKey, data]).apply(([key, content]) => hashedName(base, key, content));
-  return new k8s.core.v1.Secret(
-    name,
-    {
-      metadata: { name: pulumi.unsecret(objectName), namespace: context.namespace },
-      stringData: pulumi.secret(data),
-      immutable: true,
-    },
-    context.inNamespace(parent),
-  );
 }

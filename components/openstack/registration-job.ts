@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { hashedSecret } from "../kit/hashed";
 import type { CloudFacts, ServiceDefinition } from "./definition";
-import { addAuthority, type Furnishing, hashedSecret } from "./furnish";
+import { addAuthority, type Furnishing } from "./furnish";
 import { type JobOwner, laidJob } from "./job";
 import {
   administratorAccess,

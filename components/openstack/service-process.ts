@@ -1,10 +1,11 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { hashedConfigMap, hashedSecret } from "../kit/hashed";
 import { labelsOf, selectorOf } from "../kit/labels";
 import type { PodPlan } from "../kit/pod";
 import { deploymentSpec } from "../kit/workload";
 import { type ProcessDefinition, ProcessKind } from "./definition";
-import { addAuthority, addFiles, addKeyRepositories, type Furnishing, hashedConfigMap, hashedSecret } from "./furnish";
+import { addAuthority, addFiles, addKeyRepositories, type Furnishing } from "./furnish";
 import type { ServiceBuild } from "./service-build";
 import { blankSecrets, plainFiles, secretFiles, uwsgiFile } from "./service-files";
 import { argumentVector } from "./steps";

@@ -1,7 +1,8 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { hashedSecret } from "../kit/hashed";
 import type { StepDefinition } from "./definition";
-import { addAuthority, addFiles, addKeyRepositories, type Furnishing, hashedSecret } from "./furnish";
+import { addAuthority, addFiles, addKeyRepositories, type Furnishing } from "./furnish";
 import { laidJob } from "./job";
 import type { ServiceBuild } from "./service-build";
 import { blankSecrets, stepFiles } from "./service-files";

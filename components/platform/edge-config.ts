@@ -16,6 +16,8 @@ export interface EdgeRoute {
   checkPath?: string;
   /** Requests that may be sent to another pod when one does not answer, beside GET and HEAD. @default none */
   repeatable?: readonly { method: string; path: string }[];
+  /** Most requests that a pod is given at once; others wait in the edge, where another pod can take them. @default no limit */
+  requestsPerPod?: number;
 }
 
 /** What the configuration needs to know of the pod it is for. */
@@ -81,7 +83,7 @@ const defaults = section("defaults", [
   "timeout http-request 10s",
   "timeout http-keep-alive 30s",
   "timeout queue 30s",
-  "timeout check 2s",
+  "timeout check 5s",
   "timeout tunnel 1h",
   // A pod that refuses, or breaks off before it answered, is passed over; the backend says which requests may be repeated.
   "retries 3",
@@ -124,7 +126,9 @@ function backend(route: EdgeRoute): string[] {
       : ["option httpchk", `http-check send meth GET uri ${route.checkPath} ver HTTP/1.1 hdr Host edge`]),
     [
       `server-template pod- ${mostPods} ${route.backendHost}:${route.backendPort}`,
-      "check inter 1s fastinter 200ms downinter 500ms fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down",
+      ...(route.requestsPerPod === undefined ? [] : [`maxconn ${route.requestsPerPod}`]),
+      // A failed connection is made up for at once by another pod, and brings the next questions forward.
+      "check inter 1s fastinter 200ms downinter 500ms fall 2 rise 1 observe layer4 error-limit 1 on-error fastinter",
       "resolvers dns init-addr none resolve-prefer ipv4",
     ].join(" "),
   ]);

@@ -1,8 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { CloudContext } from "../kit/context";
+import { hashedConfigMap, hashedSecret } from "../kit/hashed";
 import { labelsOf, selectorOf } from "../kit/labels";
-import { hashedName } from "../kit/names";
 import { workloadPolicy } from "../kit/network-policy";
 import type { PodPlan } from "../kit/pod";
 import { deploymentSpec, disruptionBudget, serviceSpec } from "../kit/workload";
@@ -108,35 +108,11 @@ function edgeFiles(name: string, args: EdgeArgs, parent: pulumi.Resource): EdgeF
     stopSeconds: drainSeconds,
   });
   const data = haproxyFiles(configuration);
-  const config = new k8s.core.v1.ConfigMap(
-    name,
-    {
-      metadata: {
-        name: pulumi.unsecret(context.hashKey.apply((key) => hashedName(service, key, data))),
-        namespace: context.namespace,
-      },
-      data,
-      immutable: true,
-    },
-    context.inNamespace(parent),
-  );
+  const config = hashedConfigMap(name, service, data, context, parent);
   const pem = pulumi
     .all([args.certificate, args.privateKey])
-    .apply(([certificate, key]) => `${certificate.trim()}\n${key.trim()}\n`);
-  const certificate = new k8s.core.v1.Secret(
-    name,
-    {
-      metadata: {
-        name: pulumi.unsecret(
-          pulumi.all([context.hashKey, pem]).apply(([key, text]) => hashedName(service, key, text)),
-        ),
-        namespace: context.namespace,
-      },
-      stringData: { "edge.pem": pulumi.secret(pem) },
-      immutable: true,
-    },
-    context.inNamespace(parent),
-  );
+    .apply(([certificate, key]): Record<string, string> => ({ "edge.pem": `${certificate.trim()}\n${key.trim()}\n` }));
+  const certificate = hashedSecret(name, service, pem, context, parent);
   return { config, certificate };
 }
 

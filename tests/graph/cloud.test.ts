@@ -211,9 +211,11 @@ describe("a changed option", () => {
     ]);
   });
 
-  it("touches the same when it is a number of workers", () => {
+  it("touches the edge too when it is a number of workers, which says how many requests a pod is given", () => {
     assert.deepEqual(difference(graph("base"), graph("workers")), [
+      "kubernetes:apps/v1:Deployment::cloud-edge",
       "kubernetes:apps/v1:Deployment::cloud-keystone-api",
+      "kubernetes:core/v1:ConfigMap::cloud-edge",
       "kubernetes:core/v1:ConfigMap::cloud-keystone-api",
     ]);
   });

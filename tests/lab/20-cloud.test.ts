@@ -89,29 +89,32 @@ describe("a cloud on the cluster", function () {
     it("shows no drift in a refresh", async () => {
       await site().pulumiOk("refresh", "--yes", "--skip-preview", "--expect-no-changes");
     });
-  });
 
-  it("keeps keys that were rotated behind its back, and calls that no drift", async () => {
-    const name = "keystone-fernet-keys";
-    const data = async (): Promise<Record<string, string>> =>
-      JSON.parse(await site().kubectl("-n", space, "get", "secret", name, "-o", "jsonpath={.data}"));
-    const before = await data();
-    const older = await cloud.admin.token();
-    // As keystone-manage does it: the staged key becomes the one that encrypts, and a new one is staged.
-    const next = String(Math.max(...Object.keys(before).map(Number)) + 1);
-    const fresh = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");
-    const key = Buffer.from(fresh.replace(/\+/g, "-").replace(/\//g, "_")).toString("base64");
-    const patch = JSON.stringify({ data: { [next]: before["0"], "0": key } });
-    await site().kubectl("-n", space, "patch", "secret", name, "--type=merge", "-p", patch);
-    const rotated = await data();
-    assert.equal(Object.keys(rotated).length, Object.keys(before).length + 1);
+    it("keeps keys that were rotated behind its back, and calls that no drift", async () => {
+      const name = "keystone-fernet-keys";
+      const data = async (): Promise<Record<string, string>> =>
+        JSON.parse(await site().kubectl("-n", space, "get", "secret", name, "-o", "jsonpath={.data}"));
+      const before = await data();
+      const older = await cloud.admin.token();
+      // As keystone-manage does it: the staged key becomes the one that encrypts, and a new one is staged.
+      const next = String(Math.max(...Object.keys(before).map(Number)) + 1);
+      const fresh = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");
+      const key = Buffer.from(fresh.replace(/\+/g, "-").replace(/\//g, "_")).toString("base64");
+      const patch = JSON.stringify({ data: { [next]: before["0"], "0": key } });
+      await site().kubectl("-n", space, "patch", "secret", name, "--type=merge", "-p", patch);
+      const rotated = await data();
+      assert.equal(Object.keys(rotated).length, Object.keys(before).length + 1);
 
-    assert.deepEqual(await plannedResources(site()), []);
-    await site().up();
-    assert.deepEqual(await data(), rotated);
-    await site().up("--refresh");
-    assert.deepEqual(await data(), rotated);
-    assert.ok(await cloud.admin.isValid(older.id, (await cloud.admin.token()).id), "a token from before is not valid");
+      assert.deepEqual(await plannedResources(site()), []);
+      await site().up();
+      assert.deepEqual(await data(), rotated);
+      await site().up("--refresh");
+      assert.deepEqual(await data(), rotated);
+      assert.ok(
+        await cloud.admin.isValid(older.id, (await cloud.admin.token()).id),
+        "a token from before is not valid",
+      );
+    });
   });
 
   it("runs its pods as users without rights: not root, no capability, no token, nothing to write to", async () => {

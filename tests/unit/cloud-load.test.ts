@@ -1,11 +1,11 @@
 import * as assert from "node:assert/strict";
-import * as fs from "node:fs";
+import type { ServerResponse } from "node:http";
 import * as https from "node:https";
-import * as path from "node:path";
+import type { AddressInfo } from "node:net";
 import { atRate, byClients, failures, loadFigures, meanAndDeviation, type Sample } from "../lab/support/cloud-load";
 import { Identity, send, shownCertificate } from "../lab/support/cloud-requests";
 import { pause } from "../lab/support/wait";
-import { authority, issue } from "./certificates";
+import { issueCertificate } from "./certificates";
 
 /** Samples one after another, each of so many milliseconds. */
 function series(begin: number, ...lengths: number[]): Sample[] {
@@ -81,5 +81,93 @@ describe("a load", () => {
     assert.equal(underWay, 0);
     assert.ok((failures(all)["status 503"] ?? 0) > 0);
     assert.ok(all.length > 10 * (failures(all)["status 503"] ?? 0) - 10);
+  });
+});
+
+describe("a request of a probe", () => {
+  const issued = issueCertificate(["IP:127.0.0.1"]);
+  let server: https.Server;
+  let url: string;
+  let connections: number;
+  /** What the server does with a request. */
+  let answer: (request: { socket: { destroy(): void } }, response: ServerResponse) => void;
+
+  before(async () => {
+    server = https.createServer({ cert: issued.certificate, key: issued.key }, (request, response) =>
+      answer(request, response),
+    );
+    server.on("secureConnection", () => connections++);
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/v3`;
+  });
+
+  beforeEach(() => {
+    connections = 0;
+    answer = (_, response) => response.end("{}");
+  });
+
+  after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+
+  const user = (ca: string) => new Identity({ authUrl: url, ca, username: "u", password: "p", project: "q" });
+
+  it("has a connection of its own, or keeps one", async () => {
+    for (let count = 0; count < 3; count++) await send({ url, ca: issued.authority });
+    assert.equal(connections, 3);
+    const agent = new https.Agent({ keepAlive: true, ca: issued.authority });
+    for (let count = 0; count < 3; count++) await send({ url, agent, ca: issued.authority });
+    assert.equal(connections, 4);
+    agent.destroy();
+  });
+
+  it("is sent again where a kept connection was closed unread, and only there", async () => {
+    const agent = new https.Agent({ keepAlive: true, ca: issued.authority });
+    const kept = { url, agent, ca: issued.authority };
+    assert.equal((await send(kept)).repeated, false);
+    let first = true;
+    answer = (request, response) => {
+      if (first) request.socket.destroy();
+      else response.end("{}");
+      first = false;
+    };
+    assert.equal((await send(kept)).repeated, true);
+    agent.destroy();
+    answer = (request) => request.socket.destroy();
+    await assert.rejects(send({ url, ca: issued.authority }), { code: "ECONNRESET" });
+  });
+
+  it("fails where an answer breaks off, or takes too long", async () => {
+    answer = (request, response) => {
+      response.writeHead(200, { "Content-Length": "100" });
+      response.write("half");
+      setTimeout(() => request.socket.destroy(), 20);
+    };
+    await assert.rejects(send({ url, ca: issued.authority }), { code: "ECONNRESET" });
+    answer = () => undefined;
+    await assert.rejects(send({ url, ca: issued.authority, limit: 0.2 }), { code: "TIMEOUT" });
+  });
+
+  it("checks the server's certificate", async () => {
+    const other = issueCertificate(["IP:127.0.0.1"]);
+    await assert.rejects(send({ url, ca: other.authority }), { code: /SIGNATURE|SELF_SIGNED|UNABLE/ });
+    await assert.rejects(shownCertificate(url, other.authority));
+    assert.match(await shownCertificate(url, issued.authority), /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
+  });
+
+  it("for a token fails with the status, and says how long the token holds", async () => {
+    answer = (_, response) => {
+      response.writeHead(503);
+      response.end("no server is available");
+    };
+    await assert.rejects(user(issued.authority).token(), { code: "status 503" });
+    await assert.rejects(user(issued.authority).version(), { code: "status 503" });
+    const token = { issued_at: "2026-11-24T10:00:00.000000Z", expires_at: "2026-11-24T11:00:00.000000Z" };
+    answer = (_, response) => {
+      response.writeHead(201, { "X-Subject-Token": "gAAAA" });
+      response.end(JSON.stringify({ token }));
+    };
+    assert.deepEqual(await user(issued.authority).token(), { id: "gAAAA", seconds: 3600, repeated: false });
   });
 });

@@ -8,10 +8,12 @@ describe("check of a certificate that is brought in", function () {
   this.timeout(20_000);
   let own: Issued;
   let other: Issued;
+  let addressOnly: Issued;
 
   before(() => {
     own = issueCertificate(["DNS:cloud.test", "DNS:*.apps.test", "IP:10.20.0.250"]);
     other = issueCertificate();
+    addressOnly = issueCertificate(["IP:10.20.0.250"]);
   });
 
   const problems = (hosts: string[] = ["cloud.test"], pem = own.certificate, key?: string, now?: number): string[] =>
@@ -33,7 +35,11 @@ describe("check of a certificate that is brought in", function () {
       () => problems(["10.20.0.9"]),
       /does not hold for the endpoint 10\.20\.0\.9 /,
     ],
-    ["a name that is in its subject alone", () => problems(["server"]), /does not hold for the endpoint server /],
+    [
+      "a name that is in its subject alone",
+      () => problems(["server"], addressOnly.certificate),
+      /does not hold for the endpoint server /,
+    ],
     ["another's key", () => problems(undefined, own.certificate, other.key), /does not belong to the private key/],
     ["what is no key", () => problems(undefined, own.certificate, "word"), /private key that cannot be read/],
     [

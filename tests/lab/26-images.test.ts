@@ -1,0 +1,72 @@
+import * as assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { debianCatalogue } from "../../components/kit/debian-catalogue";
+import { mergeFiles, renderOslo } from "../../components/kit/oslo";
+import { define } from "../../components/openstack/facts";
+import { blankSecrets } from "../../components/openstack/service-files";
+import { factoriesOf } from "../../components/openstack/validate";
+import { ensureImages, imageLayers } from "../../images/build";
+import { currentOptions, formatOptions, validateConfig } from "../../images/options";
+import { recipeChain } from "../../images/recipes";
+import { TerminalReporter } from "../../lab/report";
+import { cloudArgs } from "../graph/programs/cloud-args";
+
+const report = new TerminalReporter({ write: () => undefined });
+const repository = path.resolve(__dirname, "../..");
+
+/** What the services of a cloud write, plain and secret in one, by service and file. */
+function renderedFiles(): { service: string; file: string; text: string }[] {
+  const { definitions } = define(cloudArgs, debianCatalogue, factoriesOf(cloudArgs, []));
+  return definitions.flatMap((definition) => {
+    const secret = definition.secretConfig?.(blankSecrets) ?? {};
+    const steps = mergeFiles(definition.steps?.config ?? {}, definition.steps?.secretConfig?.(blankSecrets) ?? {});
+    return [mergeFiles(definition.config, secret), steps].flatMap((files) =>
+      Object.entries(files).map(([file, sections]) => ({ service: definition.name, file, text: renderOslo(sections) })),
+    );
+  });
+}
+
+describe("the images", function () {
+  this.timeout(600_000);
+
+  it("accept every file that the components write: oslo-config-validator in the image", async () => {
+    const files = renderedFiles();
+    assert.ok(files.length >= 2);
+    for (const { service, file, text } of files) {
+      await validateConfig(service, text, report, file);
+    }
+    const broken = (files[0]?.text ?? "").replace("expiration", "expiratoin");
+    await assert.rejects(validateConfig("keystone", broken, report), /expiratoin/);
+  });
+
+  it("have just the options that the repository's lists say", async () => {
+    const kept = path.join(repository, "components/openstack/options/2025.1/keystone.json");
+    assert.equal(formatOptions(await currentOptions("keystone", report)), fs.readFileSync(kept, "utf8"));
+  });
+
+  it("are not made again, and state their packages", async () => {
+    const begin = performance.now();
+    const built = await ensureImages(report);
+    assert.deepEqual(
+      report.times.filter((time) => /^Build/.test(time.title)),
+      [],
+    );
+    console.log(`      unchanged build: ${((performance.now() - begin) / 1000).toFixed(1)} s`);
+    const list = JSON.parse(fs.readFileSync(path.join(built.sbomDirectory, "keystone.spdx.json"), "utf8")) as {
+      spdxVersion: string;
+      packages: { name: string; versionInfo: string }[];
+    };
+    assert.match(list.spdxVersion, /^SPDX-2/);
+    assert.ok(list.packages.some((one) => one.name === "keystone" && /^2:27\./.test(one.versionInfo)));
+  });
+
+  it("share the layers below", async () => {
+    const [keystone, client] = [await imageLayers("keystone", report), await imageLayers("client", report)];
+    assert.ok(recipeChain("keystone").length >= 3);
+    assert.deepEqual(
+      keystone.slice(0, 2).map((layer) => layer.digest),
+      client.slice(0, 2).map((layer) => layer.digest),
+    );
+  });
+});
