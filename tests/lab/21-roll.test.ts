@@ -4,7 +4,7 @@ import { site } from "./lab";
 import { type Cloud, cloudDeployed, plannedResources, stackResources } from "./support/cloud";
 import { atRate, failures, type Load, type Sample } from "./support/cloud-load";
 import { shownCertificate } from "./support/cloud-requests";
-import { pause } from "./support/wait";
+import { eventually, pause } from "./support/wait";
 
 /** Requests in a second, of each kind. */
 const rate = 10;
@@ -74,11 +74,15 @@ describe("a change of the cloud", function () {
     assertNoneLost(samples);
 
     // Both pods are new, and nothing else is: no other pod, no job.
+    await eventually("Keystone's old pods to be gone", 120, async () => {
+      const there = await cloud.uids();
+      return api.every((name) => !there.has(name));
+    });
     const after = await cloud.uids();
-    const leaving = new Set((await cloud.pods()).filter((pod) => pod.leaving).map(({ name }) => name));
-    const gone = [...before.keys()].filter((name) => before.get(name) !== after.get(name) || leaving.has(name));
-    assert.deepEqual(gone.sort(), [...api].sort());
-    const fresh = [...after.keys()].filter((name) => before.get(name) !== after.get(name));
+    const changed = (from: Map<string, string>, to: Map<string, string>): string[] =>
+      [...from.keys()].filter((name) => from.get(name) !== to.get(name)).sort();
+    assert.deepEqual(changed(before, after), [...api].sort());
+    const fresh = changed(after, before);
     assert.equal(fresh.length, api.length, fresh.join(", "));
     assert.ok(
       fresh.every((name) => name.startsWith("keystone-api-")),

@@ -1,16 +1,21 @@
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { proxyConfiguration } from "../../components/backing/galera-config";
 import { debianCatalogue } from "../../components/kit/debian-catalogue";
 import { mergeFiles, renderOslo } from "../../components/kit/oslo";
+import { routesOf } from "../../components/openstack/cloud-edge";
 import { define } from "../../components/openstack/facts";
 import { blankSecrets } from "../../components/openstack/service-files";
 import { factoriesOf } from "../../components/openstack/validate";
+import { edgeConfig } from "../../components/platform/edge-config";
 import { ensureImages, imageLayers } from "../../images/build";
+import { runInImage } from "../../images/chroot";
 import { currentOptions, formatOptions, validateConfig } from "../../images/options";
 import { recipeChain } from "../../images/recipes";
 import { TerminalReporter } from "../../lab/report";
 import { cloudArgs } from "../graph/programs/cloud-args";
+import { issueCertificate } from "../unit/certificates";
 
 const report = new TerminalReporter({ write: () => undefined });
 const repository = path.resolve(__dirname, "../..");
@@ -38,6 +43,27 @@ describe("the images", function () {
     }
     const broken = (files[0]?.text ?? "").replace("expiration", "expiratoin");
     await assert.rejects(validateConfig("keystone", broken, report), /expiratoin/);
+  });
+
+  it("read the configurations of both HAProxies: the edge's and the database's", async () => {
+    const { certificate, key } = issueCertificate();
+    const { facts, definitions } = define(cloudArgs, debianCatalogue, factoriesOf(cloudArgs, []));
+    const routes = definitions.flatMap((definition) => routesOf(facts, definition));
+    const place = { certificateFile: "/mnt/edge.pem", threads: 2, connections: 4000, stopSeconds: 600 };
+    const members = [0, 1, 2].map((member) => `mariadb-${member}.members.cloud.svc.cluster.local`);
+    const check = async (text: string): Promise<string> =>
+      runInImage(
+        await imageLayers("haproxy", report),
+        ["haproxy", "-c", "-f", "/mnt/haproxy.cfg"],
+        { "haproxy.cfg": text, "edge.pem": certificate + key },
+        report,
+      );
+    await check(edgeConfig(routes, place));
+    await check(proxyConfiguration(members, { threads: 1 }));
+    await assert.rejects(
+      check(edgeConfig(routes, place).replace("balance leastconn", "balance worstconn")),
+      /balance only supports/,
+    );
   });
 
   it("have just the options that the repository's lists say", async () => {

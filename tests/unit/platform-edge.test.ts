@@ -3,9 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { proxyConfiguration } from "../../components/backing/galera-config";
 import { type EdgeRoute, edgeConfig } from "../../components/platform/edge-config";
-import { issueCertificate } from "./certificates";
 
 const scripts = path.join(__dirname, "../../components/platform/scripts");
 const place = { certificateFile: "/c/edge.pem", threads: 2, connections: 4000, stopSeconds: 600 };
@@ -80,30 +78,6 @@ describe("edge configuration", () => {
       () => edgeConfig([keystone, { ...toy, port: 5000 }], place),
       /port 5000 .*keystone \(api\).*toy \(api\).*give one of them another port/,
     );
-  });
-
-  it("is read by HAProxy itself", function () {
-    if (spawnSync("haproxy", ["-v"]).error) {
-      this.skip();
-    }
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-haproxy-"));
-    const pem = path.join(folder, "edge.pem");
-    const { certificate, key } = issueCertificate();
-    fs.writeFileSync(pem, certificate + key);
-    const members = [0, 1, 2].map((member) => `mariadb-${member}.members.cloud.svc.cluster.local`);
-    try {
-      for (const text of [
-        edgeConfig([toy, keystone], { ...place, certificateFile: pem }),
-        proxyConfiguration(members, { threads: 1 }),
-      ]) {
-        const file = path.join(folder, "haproxy.cfg");
-        fs.writeFileSync(file, text);
-        const run = spawnSync("haproxy", ["-c", "-f", file], { encoding: "utf8" });
-        assert.equal(run.status, 0, `${run.stderr}\n${text}`);
-      }
-    } finally {
-      fs.rmSync(folder, { recursive: true });
-    }
   });
 });
 
