@@ -127,8 +127,9 @@ function backend(route: EdgeRoute): string[] {
     [
       `server-template pod- ${mostPods} ${route.backendHost}:${route.backendPort}`,
       ...(route.requestsPerPod === undefined ? [] : [`maxconn ${route.requestsPerPod}`]),
-      // A failed connection is made up for at once by another pod, and brings the next questions forward.
-      "check inter 1s fastinter 200ms downinter 500ms fall 2 rise 1 observe layer4 error-limit 1 on-error fastinter",
+      // A pod that refuses once gets nothing more until it has answered the next question: it has free slots, and would
+      // otherwise be given every repetition, too.
+      "check inter 1s fastinter 200ms downinter 500ms fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down",
       "resolvers dns init-addr none resolve-prefer ipv4",
     ].join(" "),
   ]);

@@ -43,7 +43,7 @@ describe("who may connect to whom in the cloud", function () {
     // A pod elsewhere that carries Keystone's labels is not Keystone.
     { name: "test-impostor", namespace: outside, labels: labels("keystone", "api"), open: ["edge"] },
     { name: "test-api", namespace: space, labels: labels("keystone", "api"), open: ["proxy", "memcached"] },
-    { name: "test-steps", namespace: space, labels: labels("keystone", "steps"), open: ["proxy"] },
+    { name: "test-steps", namespace: space, labels: labels("keystone", "steps"), open: ["proxy", "edge"] },
     { name: "test-edge", namespace: space, labels: labels("edge", "haproxy"), open: ["keystone"] },
     { name: "test-proxy", namespace: space, labels: labels("mariadb", "proxy"), open: ["member", "member state"] },
     {
