@@ -57,21 +57,10 @@ export interface CatalogEntry {
   process?: string;
 }
 
-/** Kinds of process, by how pods come about. */
-export const ProcessKind = {
-  /** Equal pods, rolled without a gap: a Deployment. */
-  Replicated: "replicated",
-  /** One pod on each host of a role: a DaemonSet, in the cloud's privileged namespace. */
-  PerNode: "perNode",
-} as const;
-export type ProcessKind = (typeof ProcessKind)[keyof typeof ProcessKind];
-
-/** A long-running program of a service. */
+/** A long-running program of a service: equal pods, rolled without a gap. */
 export interface ProcessDefinition {
   /** Name, such as `api`. */
   name: string;
-  /** How its pods come about. @default "replicated" */
-  kind?: ProcessKind;
   /** Image, by its name in catalogue and release. @default the service's */
   image?: string;
   /** Program, by its name in the image's catalogue entry, and arguments. Excludes `wsgi`. */

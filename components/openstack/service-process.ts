@@ -4,7 +4,7 @@ import { hashedConfigMap, hashedSecret } from "../kit/hashed";
 import { labelsOf, selectorOf } from "../kit/labels";
 import type { PodPlan } from "../kit/pod";
 import { deploymentSpec } from "../kit/workload";
-import { type ProcessDefinition, ProcessKind } from "./definition";
+import type { ProcessDefinition } from "./definition";
 import { addAuthority, addFiles, addKeyRepositories, type Furnishing } from "./furnish";
 import type { ServiceBuild } from "./service-build";
 import { blankSecrets, plainFiles, secretFiles, uwsgiFile } from "./service-files";
@@ -17,9 +17,6 @@ export function laidProcess(
   dependsOn: pulumi.Resource[],
 ): k8s.apps.v1.Deployment {
   const { context, definition, name, parent } = build;
-  if ((process.kind ?? ProcessKind.Replicated) !== ProcessKind.Replicated) {
-    throw new Error(`definition ${definition.name}: processes of kind ${process.kind} cannot be laid yet`);
-  }
   const files = processFiles(build, process);
   const metadata = { name: `${definition.name}-${process.name}`, namespace: context.namespace };
   return new k8s.apps.v1.Deployment(

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { parse } from "yaml";
+import { debianCatalogue } from "../../components/kit/debian-catalogue";
 import { exceptionAnnotation } from "../../components/kit/workload";
 import type { OpenStackCloudArgs } from "../../components/openstack/args";
 import { privateKey } from "../unit/arguments";
@@ -30,7 +31,17 @@ function production(): ProgramOptions {
   };
 }
 
+/** Another distributor's image: other user, places and programs. */
+const otherKeystone = {
+  uid: 5000,
+  gid: 5001,
+  programs: { uwsgi: ["/opt/venv/bin/uwsgi"], "keystone-manage": ["/opt/venv/bin/python", "-m", "manage"] },
+  paths: { config: "/opt/etc/keystone", fernetKeys: "/opt/keys/fernet", credentialKeys: "/opt/keys/credential" },
+  wsgi: { api: "wsgi-file=/opt/venv/keystone.wsgi" },
+};
+
 const programs = {
+  catalogue: program({ catalogue: { ...debianCatalogue, keystone: otherKeystone } }),
   production: production(),
   base: program({}),
   first: program({}, { mode: "first" }),
@@ -200,6 +211,36 @@ describe("a cloud's resources", () => {
     for (const kind of ["Namespace", "StatefulSet", "RandomBytes", "PrivateKey"]) {
       assert.ok(protectedOnes("ha").includes(kind), kind);
     }
+  });
+});
+
+describe("another distributor's catalogue", () => {
+  it("gives users, paths and commands, with no other change", () => {
+    const found = templates(graph("catalogue"));
+    const spec = found.find(({ object }) => object.name === "keystone-api")?.template.spec;
+    assert.equal(spec?.securityContext?.runAsUser, 5000);
+    const text = JSON.stringify(spec);
+    assert.match(text, /"\/opt\/venv\/bin\/uwsgi"/);
+    for (const path of ["/opt/etc/keystone/keystone.conf", "/opt/keys/fernet", "/opt/keys/credential"]) {
+      assert.ok(text.includes(`"mountPath":"${path}"`), path);
+    }
+    assert.doesNotMatch(text, /"\/etc\/keystone/);
+    const config = objectsOf(graph("catalogue")).find(
+      ({ kind, name }) => kind === "ConfigMap" && name.startsWith("keystone-api-"),
+    );
+    const data = config?.body["data"] as Record<string, string>;
+    assert.match(data["keystone.conf"] ?? "", /^key_repository = \/opt\/keys\/fernet$/m);
+    assert.match(data["uwsgi.ini"] ?? "", /^wsgi-file=\/opt\/venv\/keystone\.wsgi$/m);
+    const expand = found.find(({ object }) => object.name.startsWith("keystone-expand-"))?.template.spec;
+    assert.match(
+      expand?.containers[0]?.command?.join(" ") ?? "",
+      /\/opt\/venv\/bin\/python -m manage db_sync --expand/,
+    );
+    const touched = new Set(difference(graph("base"), graph("catalogue")).map((urn) => urn.split("::")[1]));
+    assert.deepEqual(
+      [...touched].filter((name) => !name?.startsWith("cloud-keystone-")),
+      [],
+    );
   });
 });
 
