@@ -1,8 +1,8 @@
 """Enters a service into Keystone, or takes out what is no longer defined. Runs again at any time: it looks before it makes.
 
 Reads /etc/stratiform/input/registration.json (what there should be) and /etc/stratiform/input/clouds.yaml (credentials of
-the administrator). What it makes it marks with the cloud's name in the attribute "stratiform", so that the sweep touches
-nothing that somebody else made.
+the administrator). Users and services that it makes it marks with the cloud's name in the attribute "stratiform", so that
+the sweep touches nothing that somebody else made.
 """
 
 import json
@@ -17,6 +17,8 @@ import openstack  # noqa: E402 - it reads the variable above
 from openstack import exceptions  # noqa: E402
 
 MARK = "stratiform"
+# Kinds that are marked: Keystone takes attributes of others' making on these only. Endpoints go with their service.
+MARKED = ("service", "user")
 # How long to wait for a Keystone that does not answer yet, in seconds.
 PATIENCE = 120
 
@@ -52,7 +54,7 @@ class Identity:
         its generation changes: Keystone does not show it."""
         found = self.list(kind, **filters)
         found = [item for item in found if all(item.get(key) == value for key, value in filters.items())]
-        body = {**filters, **wanted, MARK: self.mark}
+        body = {**filters, **wanted, **({MARK: self.mark} if kind in MARKED else {})}
         if not found:
             response = self.session.post(f"/{kind}s", json={kind: body})
             print(f"{kind} {filters} made", flush=True)
