@@ -70,7 +70,7 @@ unmount_below() {
 }
 
 remove_networks() {
-  local netns link tool
+  local netns link tool address
   for netns in /run/netns/cni-*; do ip netns delete "${netns##*/}" 2>/dev/null || rm -f "$netns"; done
   rmdir /run/netns 2>/dev/null || true
   # Those of pods whose network namespace is still held.
@@ -86,6 +86,12 @@ remove_networks() {
     command -v "$tool-save" >/dev/null || continue
     "$tool-save" 2>/dev/null | sed -E '/KUBE-|CNI-|kube-router|kube-bridge|allow outbound node port traffic on node interface/d' | "$tool-restore" 2>/dev/null || true
   done
+  # Addresses of endpoints that a pod held until it was ended.
+  if [ -f "$state/before/addresses" ]; then
+    comm -13 "$state/before/addresses" <(host_addresses) | while read -r link address; do
+      case "$address" in */32) ip address delete "$address" dev "$link" 2>/dev/null || true ;; esac
+    done
+  fi
   local table
   # Tables that iptables or kube-proxy made and that are empty now, or kube-proxy's own.
   comm -13 "$state/before/nft-tables" <(nft list tables 2>/dev/null | sort) | while read -r table; do

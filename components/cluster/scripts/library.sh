@@ -64,6 +64,7 @@ remember() {
   # Images and containers of others, if containerd is there: what is left of ours is only wiped where there are none.
   ctr namespaces ls -q 2>/dev/null | grep -vx k8s.io >"$state/before/containerd-namespaces" || true
   nft list tables 2>/dev/null | sort >"$state/before/nft-tables" || true
+  host_addresses >"$state/before/addresses"
   # What the steps, the kubelet and kube-proxy set. Each line is what sysctl --load reads back.
   sysctl --ignore net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables net.ipv4.conf.all.rp_filter \
     net.ipv4.conf.default.rp_filter net.ipv4.conf.all.route_localnet net.ipv4.ip_forward >"$state/before/sysctl" 2>/dev/null || true
@@ -73,6 +74,8 @@ remember() {
       kernel.panic_on_oops vm.overcommit_memory vm.panic_on_oom kernel.keys.root_maxbytes kernel.keys.root_maxkeys \
       >>"$state/before/sysctl" 2>/dev/null || true
 }
+
+host_addresses() { ip -o -4 address show | awk '{print $2, $4}' | sort; }
 
 installed_packages() { dpkg-query --show --showformat='${binary:Package}\n' | sort; }
 
