@@ -188,7 +188,17 @@ node_exists() {
 }
 
 drain() {
+  local begin=$SECONDS
   say "draining $HOST_NAME"
+  if drain_node; then return 0; fi
+  # An API server that has just begun anew is away for a moment, or knows nobody's rights yet: not so a drain that took long.
+  ((SECONDS - begin < 60)) || return 1
+  wait_for 120 "the API" host_kubectl get node "$HOST_NAME" || return 1
+  say "draining $HOST_NAME once more"
+  drain_node
+}
+
+drain_node() {
   host_kubectl drain "$HOST_NAME" --ignore-daemonsets --delete-emptydir-data --force --request-timeout=0 --timeout=300s
 }
 
