@@ -14,8 +14,8 @@ export const upgradeTo = "1.35.4";
 const callList = "/dev/shm/probes";
 const caller = "service-probe";
 
-/** A longer outage than this is a loss of function: more than a connection that was cut. In seconds. */
-const longestOutage = 10;
+/** A longer outage than this is a loss of function, in seconds: a bound against hanging, no measure of speed. */
+const longestOutage = 30;
 
 const name = "probed";
 
