@@ -3,11 +3,12 @@ import * as path from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import type { ImageEntry } from "../kit/catalogue";
+import { argumentVector, entryPath } from "../kit/catalogue";
 import type { CloudContext } from "../kit/context";
 import { hashedConfigMap } from "../kit/hashed";
 import { labelsOf, selectorOf } from "../kit/labels";
 import { type PeerPods, workloadPolicy } from "../kit/network-policy";
+import { passwordShape } from "../kit/password";
 import type { PodPlan } from "../kit/pod";
 import { exec } from "../kit/probes";
 import { quantity } from "../kit/sizes";
@@ -153,11 +154,7 @@ function layMembers(
   const { cloud, namespace } = context;
   const size = context.size(service, server);
   const selector = selectorOf(cloud, service, server);
-  const password = new random.RandomPassword(
-    `${name}-admin`,
-    { length: 32, special: false },
-    { parent, protect: context.protect },
-  );
+  const password = new random.RandomPassword(`${name}-admin`, passwordShape, { parent, protect: context.protect });
   const secret = new k8s.core.v1.Secret(
     `${name}-admin`,
     { metadata: { name: adminSecret, namespace }, stringData: { password: password.result } },
@@ -232,10 +229,10 @@ function memberFiles(context: CloudContext): Record<string, string> {
     ...Object.fromEntries(scripts.map((file) => [file, read(file)])),
     "my.cnf": memberConfiguration({
       cloud: context.cloud,
-      data: pathOf(entry, "data"),
-      run: pathOf(entry, "run"),
+      data: entryPath(service, entry, "data"),
+      run: entryPath(service, entry, "run"),
       scratch,
-      galera: pathOf(entry, "galera"),
+      galera: entryPath(service, entry, "galera"),
       memory: Math.min(quantity(memory), quantity(memoryLimit ?? memory)),
       durable: context.protect,
     }),
@@ -245,9 +242,9 @@ function memberFiles(context: CloudContext): Record<string, string> {
 function memberPod(context: CloudContext, config: pulumi.Input<string>): PodPlan {
   const entry = context.entry(service);
   const size = context.size(service, server);
-  const sh = programOf(entry, "sh");
+  const sh = argumentVector(service, entry, ["sh"]);
   const script = (file: string): string[] => [...sh, `${places.config}/${file}`];
-  const run = pathOf(entry, "run");
+  const run = entryPath(service, entry, "run");
   return {
     uid: entry.uid,
     gid: entry.gid,
@@ -259,17 +256,17 @@ function memberPod(context: CloudContext, config: pulumi.Input<string>): PodPlan
         env: {
           MEMBERS_FILE: `${places.members}/count`,
           MEMBERS_SERVICE: `${membersService}.${context.namespace}.svc.${context.dnsDomain}`,
-          DATA: pathOf(entry, "data"),
+          DATA: entryPath(service, entry, "data"),
           RUN: run,
           CONFIG: `${places.config}/my.cnf`,
           PASSWORD_FILE: `${places.admin}/password`,
           TEMPLATE: entry.paths["template"] ?? "",
           LEAVE_PAUSE: String(leavePause),
-          MARIADBD: programOf(entry, "mariadbd").join(" "),
-          MARIADB: programOf(entry, "mariadb").join(" "),
-          MARIADB_ADMIN: programOf(entry, "mariadb-admin").join(" "),
+          MARIADBD: argumentVector(service, entry, ["mariadbd"]).join(" "),
+          MARIADB: argumentVector(service, entry, ["mariadb"]).join(" "),
+          MARIADB_ADMIN: argumentVector(service, entry, ["mariadb-admin"]).join(" "),
           INSTALL_DB: (entry.programs["mariadb-install-db"] ?? ["mariadb-install-db"]).join(" "),
-          SOCAT: programOf(entry, "socat").join(" "),
+          SOCAT: argumentVector(service, entry, ["socat"]).join(" "),
         },
         fields: { POD_NAME: "metadata.name", POD_IP: "status.podIP" },
         port: databasePort,
@@ -277,7 +274,7 @@ function memberPod(context: CloudContext, config: pulumi.Input<string>): PodPlan
         readiness: exec(...script("galera-ready.sh")),
         liveness: exec(...script("galera-alive.sh")),
         mounts: [
-          { volume: "data", path: pathOf(entry, "data") },
+          { volume: "data", path: entryPath(service, entry, "data") },
           { volume: "config", path: places.config },
           { volume: "members", path: places.members },
           { volume: "admin", path: places.admin },
@@ -340,20 +337,4 @@ function layProxy(build: Build, policies: pulumi.Resource[]): pulumi.Resource[] 
     budget(build, proxy, selector);
   }
   return [pods, found];
-}
-
-function programOf(entry: ImageEntry, name: string): string[] {
-  const found = entry.programs[name];
-  if (found === undefined) {
-    throw new Error(`image ${service} has no program ${name} in its catalogue entry`);
-  }
-  return found;
-}
-
-function pathOf(entry: ImageEntry, name: string): string {
-  const found = entry.paths[name];
-  if (found === undefined) {
-    throw new Error(`image ${service} has no path ${name} in its catalogue entry`);
-  }
-  return found;
 }

@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { argumentVector } from "../kit/catalogue";
 import type { CloudContext } from "../kit/context";
 import { labelsOf, selectorOf } from "../kit/labels";
 import { type PeerPods, workloadPolicy } from "../kit/network-policy";
@@ -75,7 +76,7 @@ export class Memcached extends pulumi.ComponentResource {
               {
                 name: process,
                 image: context.image(service),
-                command: [...program(context), ...options(size.memory)],
+                command: argumentVector(service, context.entry(service), [service, ...options(size.memory)]),
                 port,
                 size,
               },
@@ -103,14 +104,6 @@ export class Memcached extends pulumi.ComponentResource {
 function user(context: CloudContext): { uid: number; gid: number } {
   const { uid, gid } = context.entry(service);
   return { uid, gid };
-}
-
-function program(context: CloudContext): string[] {
-  const found = context.entry(service).programs[service];
-  if (found === undefined) {
-    throw new Error(`image ${service} has no program ${service} in its catalogue entry`);
-  }
-  return found;
 }
 
 function options(memory: string): string[] {

@@ -26,3 +26,30 @@ export function imageEntry(catalogue: ImageCatalogue, image: string): ImageEntry
   }
   return entry;
 }
+
+/**
+ * Argument vector of a command whose first word is a program's name in the image's catalogue entry.
+ * @throws Error if the image has no program of that name
+ */
+export function argumentVector(image: string, entry: ImageEntry, command: readonly string[]): string[] {
+  const [program = "", ...rest] = command;
+  const found = entry.programs[program];
+  if (found === undefined) {
+    throw new Error(
+      `image ${image} has no program ${program} in its catalogue entry; it has ${Object.keys(entry.programs).join(", ")}`,
+    );
+  }
+  return [...found, ...rest];
+}
+
+/**
+ * A path of an image's entry.
+ * @throws Error if the image has no path of that name
+ */
+export function entryPath(image: string, entry: ImageEntry, name: string): string {
+  const found = entry.paths[name];
+  if (found === undefined) {
+    throw new Error(`image ${image} has no path ${name} in its catalogue entry`);
+  }
+  return found;
+}

@@ -8,6 +8,7 @@ import { type ImageCatalogue, imageEntry } from "../kit/catalogue";
 import type { CloudContext } from "../kit/context";
 import { debianCatalogue } from "../kit/debian-catalogue";
 import { denyAll } from "../kit/network-policy";
+import { passwordShape } from "../kit/password";
 import { imageReference } from "../kit/release";
 import { profileSettings } from "../kit/sizes";
 import { validateEndpointPlaces } from "../platform/validate-endpoint";
@@ -19,7 +20,6 @@ import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition
 import { defaults, define } from "./facts";
 import { sweepJob } from "./registration-job";
 import { OpenStackService } from "./service";
-import { passwordShape } from "./service-secrets";
 import { factoriesOf, validateCloud } from "./validate";
 
 /**

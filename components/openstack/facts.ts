@@ -1,5 +1,5 @@
 import { memcachedServers } from "../backing/memcached";
-import { type ImageCatalogue, imageEntry } from "../kit/catalogue";
+import { entryPath, type ImageCatalogue, imageEntry } from "../kit/catalogue";
 import { Profile } from "../kit/profile";
 import { sizeOf } from "../kit/sizes";
 import type { CloudPlanArgs } from "./args";
@@ -67,12 +67,6 @@ function cloudFacts(args: CloudPlanArgs, catalogue: ImageCatalogue, port: (servi
     memcachedServers: memcachedServers(name, dnsDomain, size("memcached", "server").replicas),
     size,
     caFile,
-    path: (image, path) => {
-      const found = imageEntry(catalogue, image).paths[path];
-      if (found === undefined) {
-        throw new Error(`image ${image} has no path ${path} in its catalogue entry`);
-      }
-      return found;
-    },
+    path: (image, path) => entryPath(image, imageEntry(catalogue, image), path),
   };
 }

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { argumentVector } from "../kit/catalogue";
 import { hashedSecret } from "../kit/hashed";
 import type { CloudFacts, ServiceDefinition } from "./definition";
 import { addAuthority, type Furnishing } from "./furnish";
@@ -12,7 +13,7 @@ import {
   registrationList,
 } from "./registration";
 import type { ServiceBuild } from "./service-build";
-import { argumentVector, inputDirectory } from "./steps";
+import { inputDirectory } from "./steps";
 
 /** Image of the jobs that talk to Keystone. */
 const clientImage = "client";

@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { argumentVector } from "../kit/catalogue";
 import { hashedConfigMap, hashedSecret } from "../kit/hashed";
 import { labelsOf, selectorOf } from "../kit/labels";
 import type { PodPlan } from "../kit/pod";
@@ -8,7 +9,6 @@ import type { ProcessDefinition } from "./definition";
 import { addAuthority, addFiles, addKeyRepositories, type Furnishing } from "./furnish";
 import type { ServiceBuild } from "./service-build";
 import { blankSecrets, plainFiles, secretFiles, uwsgiFile } from "./service-files";
-import { argumentVector } from "./steps";
 
 /** A process' workload, with the configuration it reads. */
 export function laidProcess(

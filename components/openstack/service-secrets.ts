@@ -3,11 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { DatabaseServer } from "../backing/galera";
 import type { CloudContext } from "../kit/context";
+import { passwordShape } from "../kit/password";
 import type { KeyRepository, ServiceDefinition, ServiceSecrets } from "./definition";
 import { serviceUserName } from "./registration";
-
-/** Shape of generated passwords: they stand in URLs and configuration files, so nothing in them has a meaning there. */
-export const passwordShape = { length: 32, special: false } as const;
 
 /** Bytes of one key: what Fernet takes. */
 const keyBytes = 32;
