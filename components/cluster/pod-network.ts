@@ -89,11 +89,14 @@ const deafSeconds = 4;
  * off and rests for 5 s, in which it cuts off whoever calls; two that rest in turn do so for minutes, and their pods do
  * not reach each other. A call that is not heard is repeated by TCP within seconds; one that is refused would be made
  * again only after two to four minutes, which is how kube-router's BGP spaces its calls after the first.
+ *
+ * The rule stands in the table mangle: kube-router reads the table filter and writes it back whole, and would bring
+ * back what was taken away in between. Its comment names it to the release of a host, where the pod ends too early.
  */
 const startScript = [
-  'rule="INPUT -p tcp --dport 179 --tcp-flags SYN,ACK SYN -j DROP"',
-  "iptables -w 10 -C $rule 2>/dev/null || iptables -w 10 -I $rule",
-  `(sleep ${deafSeconds}; while iptables -w 10 -D $rule 2>/dev/null; do :; done) &`,
+  'rule="INPUT -p tcp --dport 179 --tcp-flags SYN,ACK SYN -m comment --comment kube-router-start -j DROP"',
+  "iptables -w -t mangle -C $rule 2>/dev/null || iptables -w -t mangle -I $rule",
+  `(sleep ${deafSeconds}; while iptables -w -t mangle -C $rule 2>/dev/null; do iptables -w -t mangle -D $rule; done) &`,
   'exec kube-router "$@"',
 ].join("\n");
 

@@ -46,6 +46,15 @@ describe("pulumi up on bare hosts", function () {
     });
   });
 
+  it("leaves no host deaf to its neighbours' routes", async () => {
+    await eventually("the rules of kube-router's start to be gone", 30, async () => {
+      for (const host of site().hosts) {
+        assert.equal(await site().ssh(host, "iptables-save | grep -- '--dport 179' || true"), "", host);
+      }
+      return true;
+    });
+  });
+
   describe("gives what the outputs say", () => {
     let outputs: Record<string, unknown>;
 

@@ -59,9 +59,11 @@ not_ready() {
 
 # Each pod in trouble: its state, its last words, its last event.
 pod_trouble() {
-  local space pod
-  admin get pods --all-namespaces --no-headers -o wide | grep -vE ' Running +[0-9]+ ' || true
-  admin get pods --all-namespaces --no-headers | awk '$4 != "Running" && $4 != "Completed" { print $1, $2 }' | head -n 3 | while read -r space pod; do
+  local pods space pod
+  pods="$(admin get pods --all-namespaces --no-headers -o wide | awk '{ split($3, ready, "/") } $4 != "Completed" && ($4 != "Running" || ready[1] != ready[2])')"
+  [ -z "$pods" ] || echo "$pods"
+  head -n 3 <<<"$pods" | while read -r space pod _; do
+    [ -n "$pod" ] || continue
     echo "last log lines of $pod:"
     admin --namespace "$space" logs "$pod" --all-containers --tail=5 2>&1 || true
   done
