@@ -74,19 +74,19 @@ export async function downloadText(url: string): Promise<string> {
 export async function downloadFile(url: string, file: string, digest: string, progress: Progress): Promise<void> {
   const stalled = new AbortController();
   const timer = setTimeout(() => stalled.abort(new Error(`nothing arrived for ${stallLimit / 1000} s`)), stallLimit);
-  const response = await open(url, stalled.signal);
-  const total = Number(response.headers.get("content-length") ?? 0);
-  let received = 0;
-  const count = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      timer.refresh();
-      received += chunk.length;
-      progress(`${url}: ${mebibytes(received)}${total > 0 ? ` of ${mebibytes(total)}` : ""} MiB`);
-      done(null, chunk);
-    },
-  });
   const part = `${file}.part`;
   try {
+    const response = await open(url, stalled.signal);
+    const total = Number(response.headers.get("content-length") ?? 0);
+    let received = 0;
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        timer.refresh();
+        received += chunk.length;
+        progress(`${url}: ${mebibytes(received)}${total > 0 ? ` of ${mebibytes(total)}` : ""} MiB`);
+        done(null, chunk);
+      },
+    });
     if (response.body === null) throw new Error(`${url}: empty answer`);
     await pipeline(
       Readable.fromWeb(response.body as import("node:stream/web").ReadableStream),
