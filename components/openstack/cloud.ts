@@ -73,11 +73,15 @@ export class OpenStackCloud extends pulumi.ComponentResource {
     const edge = layEdge(build, context, authority, this);
     const shared = { adminPassword, edge: edge.resources, authority: authority.publish(`${name}-authority`, context) };
     const services = layServices(build, context, shared, this);
-    const done = [...edge.resources, ...services.flatMap((service) => service.done)];
+    const done = [...edge.resources, ...[...services.values()].flatMap((service) => service.done)];
     const facts = defined.facts;
     sweepJob(
       { context, name, parent: this },
-      { facts, definitions: defined.definitions, adminPassword, dependsOn: done },
+      {
+        ...{ facts, definitions: defined.definitions, adminPassword },
+        // It takes out what nobody enters any more, so it need not wait for those who enter themselves.
+        dependsOn: [...edge.resources, ...(services.get("keystone")?.answers ?? [])],
+      },
     );
 
     this.caCertificate = authority.certificate;
@@ -208,7 +212,7 @@ function layServices(
   context: CloudContext,
   shared: { adminPassword: pulumi.Output<string>; edge: pulumi.Resource[]; authority: pulumi.Resource },
   parent: pulumi.Resource,
-): OpenStackService[] {
+): Map<string, OpenStackService> {
   const { name, cluster, definitions, connections: net } = build;
   const galera = new Galera(
     `${name}-mariadb`,
@@ -228,7 +232,8 @@ function layServices(
     ["mariadb", galera.server.resources],
     ["memcached", memcached.resources],
   ]);
-  return inOrder(definitions).map((definition) => {
+  const services = new Map<string, OpenStackService>();
+  for (const definition of inOrder(definitions)) {
     const service = new OpenStackService(
       `${name}-${definition.name}`,
       {
@@ -244,9 +249,10 @@ function layServices(
       },
       { parent },
     );
-    there.set(definition.name, service.done);
-    return service;
-  });
+    there.set(definition.name, service.answers);
+    services.set(definition.name, service);
+  }
+  return services;
 }
 
 /** Definitions in the order of their needs. @throws Error that names a circle */

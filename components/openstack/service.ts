@@ -19,6 +19,8 @@ import { laidSteps } from "./service-steps";
  */
 export class OpenStackService extends pulumi.ComponentResource {
   /** What services that need this one wait for: it answers and stands in the catalogue. */
+  public readonly answers: pulumi.Resource[];
+  /** All of it, with the steps that follow when it answers. */
   public readonly done: pulumi.Resource[];
 
   constructor(name: string, args: OpenStackServiceArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -37,7 +39,8 @@ export class OpenStackService extends pulumi.ComponentResource {
     }
     const contracted = laidSteps(build, "after", [...expanded, ...running]);
     const registered = registrationJob(build, [...running, ...args.edge, ...args.after]);
-    this.done = [...running, ...contracted, ...registered];
+    this.answers = [...running, ...registered];
+    this.done = [...this.answers, ...contracted];
     this.registerOutputs({});
   }
 }
