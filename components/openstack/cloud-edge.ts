@@ -47,10 +47,11 @@ export function endpointsFree(build: CloudBuild, authority: Authority): pulumi.O
     Object.entries(hosts).map(([name, host]) => ({ path: `endpoint.${name}`, host, port })),
   );
   const check = async (): Promise<boolean> => {
-    const certificate = await valueIfKnown(authority.certificate);
+    const certificate = valueIfKnown(authority.certificate);
+    const known = certificate.then((pem) => (pem === undefined ? [] : [pem]));
     // An edge with a certificate that somebody made elsewhere cannot be told from somebody else's after that changed.
-    if (certificate === undefined || args.certificate === undefined) {
-      const problems = await endpointProblems(targets, certificate === undefined ? [] : [certificate]);
+    if (args.certificate === undefined || (await certificate) === undefined) {
+      const problems = await endpointProblems(targets, known);
       if (problems.length > 0) {
         await refuse(authority, "the cloud's endpoints are not free, and nothing was changed", problems);
       }

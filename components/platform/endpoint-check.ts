@@ -22,11 +22,15 @@ type Answer = "nothing" | "something" | X509Certificate[];
  * What already answers where the cloud's endpoints are to be, each with its path. Nothing is what there should be before
  * the cloud is made; later it is the cloud's own edge, which shows a certificate by its authority.
  *
- * @param ours PEM certificates by which the edge is known: the authority's, or the given one; empty before the cloud is there
+ * @param ours PEM certificates by which the edge is known: the authority's, or the given one; empty before the cloud is
+ *   there. They may still be under way: nothing waits for them before it asks
  */
-export async function endpointProblems(targets: readonly EndpointTarget[], ours: readonly string[]): Promise<string[]> {
-  const known = ours.map((pem) => new X509Certificate(pem));
-  const answers = await Promise.all(targets.map(ask));
+export async function endpointProblems(
+  targets: readonly EndpointTarget[],
+  ours: readonly string[] | Promise<readonly string[]>,
+): Promise<string[]> {
+  const [pems, answers] = await Promise.all([ours, Promise.all(targets.map(ask))]);
+  const known = pems.map((pem) => new X509Certificate(pem));
   return targets.flatMap(({ path, host, port }, index) => {
     const answer = answers[index] ?? "nothing";
     if (answer === "nothing" || (answer !== "something" && isOurs(answer, known))) {
