@@ -206,7 +206,7 @@ function layMembers(
         ],
       },
     },
-    context.inNamespace(parent, { protect: context.protect, dependsOn: [...policies, secret, found] }),
+    context.workload(parent, { protect: context.protect, dependsOn: [...policies, secret, found] }),
   );
 }
 
@@ -323,7 +323,7 @@ function layProxy(build: Build, policies: pulumi.Resource[]): pulumi.Resource[] 
         }),
       }),
     },
-    context.inNamespace(parent, { dependsOn: policies }),
+    context.workload(parent, { dependsOn: policies }),
   );
   const found = new k8s.core.v1.Service(
     `${name}-proxy`,

@@ -87,7 +87,7 @@ export class Memcached extends pulumi.ComponentResource {
           }),
         },
       },
-      context.inNamespace(this, { dependsOn: [policy] }),
+      context.workload(this, { dependsOn: [policy] }),
     );
     if (size.replicas > 1) {
       new k8s.policy.v1.PodDisruptionBudget(

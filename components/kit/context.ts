@@ -47,4 +47,12 @@ export interface CloudContext {
   inNamespace(parent: pulumi.Resource, more?: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions;
   /** The same for the privileged namespace. */
   inNodeNamespace(parent: pulumi.Resource, more?: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions;
+  /**
+   * Options of a workload in the cloud's namespace: it is taken away by itself, before what it needs and before its
+   * namespace. Kubernetes looks after a namespace that goes only at intervals of half its pods' longest grace period
+   * (namespaced_resources_deleter.go), which are minutes.
+   */
+  workload(parent: pulumi.Resource, more?: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions;
+  /** The same for the privileged namespace. */
+  nodeWorkload(parent: pulumi.Resource, more?: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions;
 }

@@ -156,16 +156,10 @@ function foundation(
   const space = namespace("", "restricted");
   // Made only where something needs it, and once.
   let nodeSpace: k8s.core.v1.Namespace | undefined;
-  const within = (
-    made: k8s.core.v1.Namespace,
-    owner: pulumi.Resource,
-    more: pulumi.CustomResourceOptions = {},
-  ): pulumi.CustomResourceOptions => ({
-    parent: owner,
-    deletedWith: made,
-    ...more,
-    dependsOn: [made, ...resourcesOf(more.dependsOn)],
-  });
+  const nodes = (): k8s.core.v1.Namespace => {
+    nodeSpace ??= namespace("-node", "privileged");
+    return nodeSpace;
+  };
   const context: CloudContext = {
     cloud: facts.name,
     namespace: facts.name,
@@ -178,11 +172,10 @@ function foundation(
     protect: settings.protect,
     stopPause: settings.stopPause,
     hostAliases: hostAliases(args),
-    inNamespace: (owner, more) => within(space, owner, more),
-    inNodeNamespace: (owner, more) => {
-      nodeSpace ??= namespace("-node", "privileged");
-      return within(nodeSpace, owner, more);
-    },
+    inNamespace: (owner, more) => within(space, space, owner, more),
+    inNodeNamespace: (owner, more) => within(nodes(), nodes(), owner, more),
+    workload: (owner, more) => within(space, deletedWith, owner, more),
+    nodeWorkload: (owner, more) => within(nodes(), deletedWith, owner, more),
   };
   new k8s.networking.v1.NetworkPolicy(
     `${name}-deny`,
@@ -190,6 +183,21 @@ function foundation(
     context.inNamespace(parent),
   );
   return context;
+}
+
+/** Options of an object in a namespace, that goes without a call of its own when `deletedWith` goes. */
+function within(
+  space: k8s.core.v1.Namespace,
+  deletedWith: pulumi.Resource | undefined,
+  parent: pulumi.Resource,
+  more: pulumi.CustomResourceOptions = {},
+): pulumi.CustomResourceOptions {
+  return {
+    parent,
+    ...(deletedWith === undefined ? {} : { deletedWith }),
+    ...more,
+    dependsOn: [space, ...resourcesOf(more.dependsOn)],
+  };
 }
 
 function resourcesOf(dependsOn: pulumi.CustomResourceOptions["dependsOn"]): pulumi.Input<pulumi.Resource>[] {

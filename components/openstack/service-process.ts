@@ -30,7 +30,7 @@ export function laidProcess(
         pod: processPod(build, process, files.furnishing),
       }),
     },
-    context.inNamespace(parent, { dependsOn: [...dependsOn, ...files.resources] }),
+    context.workload(parent, { dependsOn: [...dependsOn, ...files.resources] }),
   );
 }
 

@@ -85,7 +85,7 @@ export function edgeAddress(name: string, args: EdgeAddressArgs, parent: pulumi.
         }),
       },
     },
-    context.inNodeNamespace(parent, { dependsOn: [config] }),
+    context.nodeWorkload(parent, { dependsOn: [config] }),
   );
   return [holders];
 }

@@ -75,7 +75,7 @@ export class Edge extends pulumi.ComponentResource {
           pod: edgePod(context, files),
         }),
       },
-      context.inNamespace(this, { dependsOn: [policy, files.config, files.certificate] }),
+      context.workload(this, { dependsOn: [policy, files.config, files.certificate] }),
     );
     if (size.replicas > 1) {
       new k8s.policy.v1.PodDisruptionBudget(

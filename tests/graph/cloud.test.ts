@@ -195,11 +195,15 @@ describe("a cloud's resources", () => {
     assert.doesNotMatch(openText(outputs), /password: [0-9a-f]{8}/);
   });
 
-  it("go with their namespace, which nothing but its own cluster takes away", () => {
-    for (const object of objectsOf(graph("base"))) {
+  it("go with their namespace, which nothing but its own cluster takes away; workloads before it", () => {
+    const workloads = ["Deployment", "StatefulSet", "DaemonSet"];
+    const objects = objectsOf(graph("base"));
+    for (const object of objects) {
       if (object.kind === "Namespace") continue;
-      assert.match(object.resource.deletedWith, /:Namespace::/, `${object.kind} ${object.name}`);
+      const expected = workloads.includes(object.kind) ? /^$/ : /:Namespace::/;
+      assert.match(object.resource.deletedWith, expected, `${object.kind} ${object.name}`);
     }
+    assert.ok(objects.some(({ kind }) => workloads.includes(kind)));
   });
 
   it("are protected where the profile says so", () => {
