@@ -43,7 +43,7 @@ describe("bad input on bare hosts", function () {
     });
 
     it("a wrong port is named, with host and address, and what to look at", () => {
-      assertSays(text, `host ${names[0]}: `, /:2 /, /sshd|port/);
+      assertSays(text, `host ${names[0]}: `, /:2\b/, /sshd|port/);
     });
 
     it("an address where nobody is, is named with the host", () => {

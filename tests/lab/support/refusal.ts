@@ -36,7 +36,7 @@ export async function refusal(site: Site, options: RefusalOptions = {}): Promise
 
 /** Fails unless one line of a text has all of these words, in this order. */
 export function assertSays(text: string, ...words: (string | RegExp)[]): void {
-  const pattern = words.map((word) => (typeof word === "string" ? literal(word) : word.source)).join(".*");
+  const pattern = words.map((word) => (typeof word === "string" ? literal(word) : `(?:${word.source})`)).join(".*");
   assert.match(text, new RegExp(pattern), `no line says ${words.join(" … ")}:\n${text}`);
 }
 
