@@ -1,4 +1,4 @@
-import { readFile, rename, stat, writeFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
@@ -11,6 +11,7 @@ import { labDirectory } from "./names";
 import { stackOutputs } from "./outputs";
 import { stackFileOf } from "./pulumi";
 import type { LabRecord } from "./record";
+import { replaceFile } from "./replace-file";
 import { readStackFile, type StackCloud } from "./stack-file";
 import { podman, podmanEnvironment, repositoryDirectory, runAsRoot, withLock } from "./toolchain/index";
 
@@ -60,15 +61,10 @@ export async function ensureClientFiles(record: LabRecord): Promise<ClientFiles>
           `(a stack file without stratiform:cloud gets one by: npm run lab -- up --name ${record.name})`,
       );
     }
-    await replace(ca, certificate);
-    await replace(clouds, cloudsWithCa(text, ca).text);
+    await replaceFile(ca, certificate);
+    await replaceFile(clouds, cloudsWithCa(text, ca).text);
   }
   return { clouds, ca, cloud: cloudsWithCa(await readFile(clouds, "utf8"), ca).cloud };
-}
-
-async function replace(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text, { mode: 0o600 });
-  await rename(`${file}.new`, file);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { rename, stat, writeFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { UserError } from "./error";
@@ -6,6 +6,7 @@ import { capture } from "./execute";
 import { labDirectory } from "./names";
 import { labEnvironment } from "./pulumi";
 import type { LabRecord } from "./record";
+import { replaceFile } from "./replace-file";
 import { repositoryDirectory } from "./toolchain/index";
 import { requireTools } from "./tools";
 
@@ -27,8 +28,7 @@ export async function ensureKubeconfig(record: LabRecord): Promise<string> {
   if (text === undefined) {
     throw new UserError(`lab ${record.name} has no cluster yet; make it: npm run pulumi -- up`);
   }
-  await writeFile(`${file}.new`, text, { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  await replaceFile(file, text);
   return file;
 }
 

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "./error";
 import { labDirectory } from "./names";
+import { replaceFile } from "./replace-file";
 import { cacheDirectory } from "./toolchain/cache";
 
 /** A network of a lab. */
@@ -88,12 +89,11 @@ export async function requireRecord(name: string): Promise<LabRecord> {
   throw new UserError(`there is no lab "${name}" (${known}); make it: npm run lab -- up --name ${name}`);
 }
 
-/** Writes a record; a reader sees the old one or the new one, never half of one. */
+/** Writes a record. */
 export async function writeRecord(record: LabRecord): Promise<void> {
   const file = recordFile(record.name);
   await mkdir(labDirectory(record.name), { recursive: true, mode: 0o700 });
-  await writeFile(`${file}.new`, `${JSON.stringify(record, null, 2)}\n`);
-  await rename(`${file}.new`, file);
+  await replaceFile(file, `${JSON.stringify(record, null, 2)}\n`);
 }
 
 /** Names of all labs of this cache directory. */

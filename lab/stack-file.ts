@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { type Document, isMap, isScalar, isSeq, parseDocument, type YAMLMap, YAMLSeq } from "yaml";
 import type { ArtifactsArgs, HostArgs, ImageMirrorArgs, KubeadmClusterArgs, SshArgs } from "../components/cluster/args";
 import { UserError } from "./error";
+import { replaceFile } from "./replace-file";
 
 /** `stratiform:cluster` in a stack file: `name` stands for `clusterName`, and the key is a secret apart. */
 export type StackCluster = Omit<KubeadmClusterArgs, "clusterName" | "ssh"> & {
@@ -206,9 +207,4 @@ export async function readStackFile(file: string): Promise<{ cluster?: StackClus
 /** Whether a stack file has a value at `config.<key>`. */
 export async function hasConfig(file: string, key: string): Promise<boolean> {
   return parse(await readFile(file, "utf8"), file).hasIn(["config", key]);
-}
-
-async function replaceFile(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text, { mode: 0o600 });
-  await rename(`${file}.new`, file);
 }
