@@ -16,6 +16,23 @@ const discoveryFile = "/run/stratiform/discovery.conf";
 /** Where a host keeps the settings that were found out on it. */
 const patches = { directory: "/etc/stratiform/patches" } as const;
 
+/**
+ * When a kubelet makes room. Its own defaults are parts of the disk (10 and 15 %): a large disk that guests share would
+ * have its pods evicted with hundreds of GiB free. Absolute sizes below what preflight wants free at the start; memory and
+ * inodes as kubelet has them. At these sizes unused images go first, so that no part of the disk need be set for them.
+ */
+const evictions = {
+  evictionHard: {
+    "memory.available": "100Mi",
+    "nodefs.available": "1Gi",
+    "nodefs.inodesFree": "5%",
+    "imagefs.available": "2Gi",
+    "imagefs.inodesFree": "5%",
+  },
+  imageGCHighThresholdPercent: 100,
+  imageMaximumGCAge: "720h",
+} as const;
+
 /** kubeadm's ClusterConfiguration, KubeletConfiguration and KubeProxyConfiguration, as YAML documents. */
 export function clusterConfiguration(plan: ClusterPlan): string {
   const { args } = plan;
@@ -49,6 +66,7 @@ export function clusterConfiguration(plan: ClusterPlan): string {
       seccompDefault: true,
       serializeImagePulls: false,
       maxParallelImagePulls: 3,
+      ...evictions,
     },
     {
       apiVersion: "kubeproxy.config.k8s.io/v1alpha1",

@@ -55,6 +55,15 @@ describe("pulumi up on bare hosts", function () {
     });
   });
 
+  it("lets a host fill its disk up to a size, not to a part of it", async () => {
+    for (const host of site().hosts) {
+      const text = await site().kubectl("get", "--raw", `/api/v1/nodes/${host}/proxy/configz`);
+      const { kubeletconfig } = JSON.parse(text) as { kubeletconfig: { evictionHard: Record<string, string> } };
+      const { "nodefs.available": own, "imagefs.available": ofImages } = kubeletconfig.evictionHard;
+      assert.deepEqual([own, ofImages], ["1Gi", "2Gi"], host);
+    }
+  });
+
   describe("gives what the outputs say", () => {
     let outputs: Record<string, unknown>;
 
