@@ -5,6 +5,9 @@ export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+/** How many different failures of a wait are told, the last ones. */
+const remembered = 40;
+
 /**
  * Tries until a probe neither throws nor returns undefined or false.
  *
@@ -13,7 +16,7 @@ export function pause(milliseconds: number): Promise<void> {
  * @param probe what is tried
  * @param interval pause between tries in milliseconds
  * @returns what the probe returned
- * @throws AssertionError with the last failure when the time is over
+ * @throws AssertionError with the last failure when the time is over, and those before it where they differ
  */
 export async function eventually<T>(
   what: string,
@@ -21,20 +24,27 @@ export async function eventually<T>(
   probe: () => Promise<T | undefined | false>,
   interval = 1000,
 ): Promise<T> {
-  const end = Date.now() + limit * 1000;
+  const start = Date.now();
+  const failures: string[] = [];
   let last = "it was never so";
+  let tries = 0;
   do {
+    tries += 1;
     try {
       const found = await probe();
       if (found !== undefined && found !== false) {
         return found;
       }
     } catch (error) {
-      last = (error as Error).message;
+      const { message } = error as Error;
+      if (message !== last) failures.push(`${((Date.now() - start) / 1000).toFixed(1)} s: ${message}`);
+      last = message;
     }
     await pause(interval);
-  } while (Date.now() < end);
-  return assert.fail(`waited ${limit} s for ${what}; last: ${last}`);
+  } while (Date.now() - start < limit * 1000);
+  return assert.fail(
+    `waited ${limit} s for ${what}; tried ${tries} times; last: ${last}${failures.length > 1 ? `\nbefore, from\n${failures.slice(-remembered).join("\n")}` : ""}`,
+  );
 }
 
 /**
