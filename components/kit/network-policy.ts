@@ -97,6 +97,19 @@ export function workloadPolicy(plan: PolicyPlan): PolicySpec {
   };
 }
 
+/**
+ * The two directions of a policy as two policies, ingress first. For pods that anybody may connect to: kube-router lets a
+ * connection through when any rule of a policy of its pod knows it, whichever direction the rule is for, and a pod would
+ * call its equals because everybody may.
+ */
+export function eachDirection(spec: PolicySpec): [ingress: PolicySpec, egress: PolicySpec] {
+  const { podSelector, ingress = [], egress = [] } = spec;
+  return [
+    { podSelector, policyTypes: ["Ingress"], ingress },
+    { podSelector, policyTypes: ["Egress"], egress },
+  ];
+}
+
 /** Nobody hears or calls anybody in a namespace, unless another policy says so. */
 export function denyAll(): PolicySpec {
   return { podSelector: {}, policyTypes: ["Ingress", "Egress"] };

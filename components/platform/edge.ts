@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { CloudContext } from "../kit/context";
 import { hashedConfigMap, hashedSecret } from "../kit/hashed";
 import { labelsOf, selectorOf } from "../kit/labels";
-import { workloadPolicy } from "../kit/network-policy";
+import { eachDirection, workloadPolicy } from "../kit/network-policy";
 import type { PodPlan } from "../kit/pod";
 import { deploymentSpec, disruptionBudget, serviceSpec } from "../kit/workload";
 import { Announce, type EndpointAddressArgs } from "./args";
@@ -58,11 +58,15 @@ export class Edge extends pulumi.ComponentResource {
     const size = context.size(service, process);
     const metadata = { name: service, namespace: context.namespace };
     const selector = selectorOf(context.cloud, service, process);
-    const policy = new k8s.networking.v1.NetworkPolicy(
-      name,
-      { metadata, spec: edgePolicy(context, routes) },
-      context.inNamespace(this),
-    );
+    const [ingress, egress] = eachDirection(edgePolicy(context, routes));
+    const policies = [
+      new k8s.networking.v1.NetworkPolicy(name, { metadata, spec: ingress }, context.inNamespace(this)),
+      new k8s.networking.v1.NetworkPolicy(
+        `${name}-egress`,
+        { metadata: { ...metadata, name: `${service}-egress` }, spec: egress },
+        context.inNamespace(this),
+      ),
+    ];
     const files = edgeFiles(name, args, this);
     const pods = new k8s.apps.v1.Deployment(
       name,
@@ -75,7 +79,7 @@ export class Edge extends pulumi.ComponentResource {
           pod: edgePod(context, files),
         }),
       },
-      context.workload(this, { dependsOn: [policy, files.config, files.certificate] }),
+      context.workload(this, { dependsOn: [...policies, files.config, files.certificate] }),
     );
     if (size.replicas > 1) {
       new k8s.policy.v1.PodDisruptionBudget(

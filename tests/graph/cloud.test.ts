@@ -163,6 +163,20 @@ describe("a cloud's resources", () => {
     assert.deepEqual([...exceptional].sort(), ["edge-address"]);
   });
 
+  it("open no pod to its equals by a policy that lets everybody in, nor by one that may call everybody", () => {
+    type Rule = { from?: unknown[]; to?: unknown[] };
+    type Policy = { policyTypes: string[]; ingress?: Rule[]; egress?: Rule[] };
+    let open = 0;
+    for (const policy of objectsOf(graph("own")).filter(({ kind }) => kind === "NetworkPolicy")) {
+      const { policyTypes, ingress = [], egress = [] } = policy.body["spec"] as unknown as Policy;
+      const anybody = [...ingress.filter(({ from }) => !from?.length), ...egress.filter(({ to }) => !to?.length)];
+      if (anybody.length === 0) continue;
+      open += 1;
+      assert.equal(policyTypes.length, 1, `${policy.name} has both directions`);
+    }
+    assert.ok(open > 0, "the edge is open to everybody");
+  });
+
   it("name every image by digest in the registry that was given", () => {
     for (const { object, template } of templates(graph("own"))) {
       for (const { image } of [...template.spec.containers, ...(template.spec.initContainers ?? [])]) {

@@ -11,11 +11,11 @@ def connect(target):
     host, port = target.rsplit(":", 1)
     try:
         socket.create_connection((host, int(port)), 2).close()
-        print(target, flush=True)
+        return target
     except OSError:
-        pass
+        return None
 with concurrent.futures.ThreadPoolExecutor(32) as pool:
-    list(pool.map(connect, sys.argv[1:]))
+    print(*filter(None, pool.map(connect, sys.argv[1:])), sep="\\n")
 `;
 
 /** How many times in a row connections must be as wanted. */

@@ -1,7 +1,7 @@
 import * as assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { selectorOf } from "../../components/kit/labels";
-import { denyAll, type PolicyPlan, workloadPolicy } from "../../components/kit/network-policy";
+import { denyAll, eachDirection, type PolicyPlan, workloadPolicy } from "../../components/kit/network-policy";
 
 const plan: PolicyPlan = { cloud: "openstack", service: "keystone", process: "api" };
 
@@ -93,6 +93,13 @@ describe("kit: network policies", () => {
     );
     assert.deepEqual(rules(workloadPolicy(plan), "ingress"), []);
     assert.equal(rules(workloadPolicy(plan), "egress").length, 1, "DNS alone");
+  });
+
+  it("can be had as a policy for each direction", () => {
+    const spec = workloadPolicy({ ...plan, ingressPorts: [5000], fromAnywhere: true, egressAnywhere: [443] });
+    const [ingress, egress] = eachDirection(spec);
+    assert.deepEqual(ingress, { podSelector: spec.podSelector, policyTypes: ["Ingress"], ingress: spec.ingress });
+    assert.deepEqual(egress, { podSelector: spec.podSelector, policyTypes: ["Egress"], egress: spec.egress });
   });
 
   it("denies everything to everybody", () => {
