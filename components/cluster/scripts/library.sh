@@ -178,13 +178,16 @@ write_host_kubeconfig() {
 
 host_kubectl() { kubectl --kubeconfig "$host_conf" --request-timeout=30s "$@"; }
 
+# ask ARGUMENTS...: puts what kubectl answers into "answer". An API server that has just begun anew is away for a moment, or
+# knows nobody's rights yet: it is asked again, for two minutes. What is asked must do no harm when it is done twice.
+ask() { wait_for 120 "the API" answered "$@"; }
+answered() { answer="$(host_kubectl "$@")"; }
+
 # Whether the cluster knows this node. An API that does not answer is no answer, and ends the step.
 node_exists() {
-  local node
-  wait_for 120 "the API" host_kubectl get --raw /readyz ||
-    fail "$HOST_NAME: the API does not answer at its endpoint; nothing was changed on this host"
-  node="$(host_kubectl get node "$HOST_NAME" --ignore-not-found -o name)" || fail "$HOST_NAME: the API does not say whether the node exists; nothing was changed on this host"
-  [ -n "$node" ]
+  ask get node "$HOST_NAME" --ignore-not-found -o name ||
+    fail "$HOST_NAME: the API does not say at its endpoint whether the node exists; nothing was changed on this host"
+  [ -n "$answer" ]
 }
 
 drain() {
@@ -207,7 +210,8 @@ converge_node() {
   local annotation="stratiform.dev/applied" before key
   wait_for 120 "the node to be registered" host_kubectl get node "$HOST_NAME" ||
     fail "$HOST_NAME: the kubelet does not register the node: $(journalctl --unit kubelet --lines 3 --no-pager --output cat | cut -c1-300). To look further on $HOST_NAME: journalctl -u kubelet"
-  before="$(host_kubectl get node "$HOST_NAME" -o "jsonpath={.metadata.annotations.stratiform\.dev/applied}")"
+  ask get node "$HOST_NAME" -o "jsonpath={.metadata.annotations.stratiform\.dev/applied}" || fail_unanswered
+  before="$answer"
   [ "$before" != "$NODE_LABELS|$NODE_TAINTS" ] || return 0
   local labels=() taints=() keys
   keys="$(tr ',' '\n' <<<"$NODE_LABELS" | cut -d= -f1)"
@@ -215,14 +219,16 @@ converge_node() {
     grep -qxF "$key" <<<"$keys" || labels+=("$key-")
   done
   [ -z "$NODE_LABELS" ] || mapfile -t -O "${#labels[@]}" labels < <(tr ',' '\n' <<<"$NODE_LABELS")
-  ((${#labels[@]} == 0)) || host_kubectl label node "$HOST_NAME" --overwrite "${labels[@]}"
+  ((${#labels[@]} == 0)) || ask label node "$HOST_NAME" --overwrite "${labels[@]}" || fail_unanswered
   for key in $(tr ',' '\n' <<<"${before#*|}"); do
     grep -qxF "$key" <<<"$(tr ',' '\n' <<<"$NODE_TAINTS")" || taints+=("${key%%[=:]*}:${key##*:}-")
   done
   [ -z "$NODE_TAINTS" ] || mapfile -t -O "${#taints[@]}" taints < <(tr ',' '\n' <<<"$NODE_TAINTS")
-  ((${#taints[@]} == 0)) || host_kubectl taint node "$HOST_NAME" --overwrite "${taints[@]}"
-  host_kubectl annotate node "$HOST_NAME" --overwrite "$annotation=$NODE_LABELS|$NODE_TAINTS" >/dev/null
+  ((${#taints[@]} == 0)) || ask taint node "$HOST_NAME" --overwrite "${taints[@]}" || fail_unanswered
+  ask annotate node "$HOST_NAME" --overwrite "$annotation=$NODE_LABELS|$NODE_TAINTS" || fail_unanswered
 }
+
+fail_unanswered() { fail "$HOST_NAME: the API did not take the node's labels and taints: $(host_kubectl get node "$HOST_NAME" -o name 2>&1 | tail -n 1)"; }
 
 # Waits for those IMAGES that "prepare" began to pull in the background, and pulls what is still not there.
 wait_for_images() {
