@@ -147,6 +147,9 @@ function agentContainer(plan: ClusterPlan): k8s.types.input.core.v1.Container {
       "--overlay-type=subnet",
       `--service-cluster-ip-range=${plan.serviceNetwork}`,
       "--cache-sync-timeout=2m",
+      // Only then does a host learn which pods new hosts have. Before, it takes them for strangers, whom its own pods call
+      // by the host's address, and policies refuse that. kube-router's default is 5 minutes.
+      "--routes-sync-period=15s",
     ],
     env: [
       { name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } },
