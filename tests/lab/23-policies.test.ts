@@ -117,7 +117,6 @@ describe("who may connect to whom in the cloud", function () {
         async () => {
           const found = await open(source);
           inARow = isDeepStrictEqual(found, [...source.open].sort()) ? inARow + 1 : 0;
-          if (inARow === 0) console.log(`      ${new Date().toISOString()} open: ${found.join(", ") || "nothing"}`);
           assert.ok(inARow === steady, `${found.join(", ") || "nothing is open"} (${inARow} in a row)`);
           return true;
         },

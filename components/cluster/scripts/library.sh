@@ -196,7 +196,7 @@ drain() {
   if drain_node; then return 0; fi
   # An API server that has just begun anew is away for a moment, or knows nobody's rights yet: not so a drain that took long.
   ((SECONDS - begin < 60)) || return 1
-  wait_for 120 "the API" host_kubectl get node "$HOST_NAME" || return 1
+  ask get node "$HOST_NAME" || return 1
   say "draining $HOST_NAME once more"
   drain_node
 }
@@ -208,9 +208,8 @@ drain_node() {
 # Labels and taints as the stack has them; those it no longer has are removed. What others set is left alone.
 converge_node() {
   local annotation="stratiform.dev/applied" before key
-  wait_for 120 "the node to be registered" host_kubectl get node "$HOST_NAME" ||
+  wait_for 120 "the node to be registered" answered get node "$HOST_NAME" -o "jsonpath={.metadata.annotations.stratiform\.dev/applied}" ||
     fail "$HOST_NAME: the kubelet does not register the node: $(journalctl --unit kubelet --lines 3 --no-pager --output cat | cut -c1-300). To look further on $HOST_NAME: journalctl -u kubelet"
-  ask get node "$HOST_NAME" -o "jsonpath={.metadata.annotations.stratiform\.dev/applied}" || fail_unanswered
   before="$answer"
   [ "$before" != "$NODE_LABELS|$NODE_TAINTS" ] || return 0
   local labels=() taints=() keys

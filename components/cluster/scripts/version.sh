@@ -24,7 +24,7 @@ apply() {
   wait_for 180 "the node to report $KUBERNETES_VERSION and be ready" node_ready ||
     fail "$HOST_NAME: the kubelet does not become ready with $KUBERNETES_VERSION: $(journalctl --unit kubelet --lines 3 --no-pager --output cat | cut -c1-300)"
   # A kubelet of another version starts the API server's pod anew: it may be away for a moment once more.
-  wait_for 120 "the API" host_kubectl uncordon "$HOST_NAME" ||
+  ask uncordon "$HOST_NAME" ||
     fail "$HOST_NAME: the node runs $KUBERNETES_VERSION but cannot be made schedulable: $(host_kubectl uncordon "$HOST_NAME" 2>&1 | tail -n 1)"
   rm -f "$state/upgrading"
   say "$HOST_NAME runs $KUBERNETES_VERSION"

@@ -25,8 +25,7 @@ export async function eventually<T>(
   interval = 1000,
 ): Promise<T> {
   const start = Date.now();
-  const failures: string[] = [];
-  let last = "it was never so";
+  const failures: { after: string; message: string }[] = [];
   let tries = 0;
   do {
     tries += 1;
@@ -37,14 +36,16 @@ export async function eventually<T>(
       }
     } catch (error) {
       const { message } = error as Error;
-      if (message !== last) failures.push(`${((Date.now() - start) / 1000).toFixed(1)} s: ${message}`);
-      last = message;
+      if (message !== failures.at(-1)?.message) {
+        failures.push({ after: ((Date.now() - start) / 1000).toFixed(1), message });
+      }
     }
     await pause(interval);
   } while (Date.now() - start < limit * 1000);
-  return assert.fail(
-    `waited ${limit} s for ${what}; tried ${tries} times; last: ${last}${failures.length > 1 ? `\nbefore, from\n${failures.slice(-remembered).join("\n")}` : ""}`,
-  );
+  const last = failures.at(-1)?.message ?? "it was never so";
+  const all = failures.slice(-remembered).map(({ after, message }) => `${after} s: ${message}`);
+  const before = all.length > 1 ? `\nbefore, from\n${all.join("\n")}` : "";
+  return assert.fail(`waited ${limit} s for ${what}; tried ${tries} times; last: ${last}${before}`);
 }
 
 /**
