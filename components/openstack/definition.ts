@@ -23,6 +23,8 @@ export interface CloudFacts {
   series: string;
   /** Base URL of a service's API, without a path: `https://cloud.example:5000`. The only source of URLs. */
   endpoint(service: string, endpointInterface: EndpointInterface): string;
+  /** Base URL of one of a service's `endpointPorts`, without a path: `https://cloud.example:6080`. */
+  endpointPort(service: string, name: string, endpointInterface: EndpointInterface): string;
   /** Members of memcached, as `host:port`. */
   memcachedServers: readonly string[];
   /** What a process of a service gets. */
@@ -57,6 +59,16 @@ export interface CatalogEntry {
   process?: string;
 }
 
+/** A further route of the edge, for what no catalogue names and users are sent to otherwise, such as the console of a server. */
+export interface EndpointPort {
+  /** Name, by which `CloudFacts.endpointPort` finds it. */
+  name: string;
+  /** Port on the endpoint addresses. */
+  port: number;
+  /** Process that answers, on its own port. */
+  process: string;
+}
+
 /** A long-running program of a service: equal pods, rolled without a gap. */
 export interface ProcessDefinition {
   /** Name, such as `api`. */
@@ -85,6 +97,8 @@ export interface ProcessDefinition {
   scratch?: readonly string[];
   /** Seconds a pod has for its end, after it has left the endpoints. @default 30 */
   gracePeriod?: number;
+  /** It ends if Keystone refuses the service's user when it starts: the user is made before any process of the service. @default false */
+  loginAtStart?: boolean;
 }
 
 /** A command that runs to its end. */
@@ -93,6 +107,8 @@ export interface StepDefinition {
   name: string;
   /** Programs (by catalogue name) with arguments, one after another in one pod. */
   commands: readonly (readonly string[])[];
+  /** The commands are left out when this one, which changes nothing, ends well and its output has this text. @default they always run */
+  unless?: { command: readonly string[]; says: string };
   /** Files handed to it as `/etc/stratiform/input/<name>`, such as a password. @default none */
   inputs?: (secrets: ServiceSecrets) => Record<string, string>;
   /** Variables that its programs take from inputs, for programs that read a secret in no other way: variable → input. @default none */
@@ -121,8 +137,12 @@ export interface ServiceDefinition {
   image?: string;
   /** Services and backing services that must be there before: `mariadb`, `memcached`, or `<service>`. Acyclic. @default none */
   needs?: readonly string[];
+  /** Services whose endpoints it asks for though they need not be there before; two services may call each other. @default none */
+  calls?: readonly string[];
   /** Its entries of the service catalogue. @default none */
   catalog?: readonly CatalogEntry[];
+  /** Further ports on the endpoint addresses. @default none */
+  endpointPorts?: readonly EndpointPort[];
   /** Its databases. @default none */
   databases?: readonly string[];
   /** Whether it has a user of its own in Keystone, with the roles `admin` and `service` on the project `service`. @default true, but not for Keystone itself */
