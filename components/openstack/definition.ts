@@ -39,6 +39,8 @@ export interface CloudFacts {
 export interface ServiceSecrets {
   /** URL of one of the service's databases, with user and password: `mysql+pymysql://…`. */
   databaseUrl(database: string): string;
+  /** URL of the service's virtual host on the message bus, with user and password: `rabbit://…`. Empty without `messaging`. */
+  messageBusUrl: string;
   /** Password of the service's user in Keystone. */
   servicePassword: string;
   /** Password of the cloud's administrator; only Keystone's bootstrap needs it. */
@@ -69,6 +71,16 @@ export interface EndpointPort {
   process: string;
 }
 
+/** A volume that outlives the pods of a process. */
+export interface ClaimDefinition {
+  /** Name, such as `images`; with the service's and the process' name that of the PersistentVolumeClaim. */
+  name: string;
+  /** Path name of the catalogue entry where it is mounted. */
+  path: string;
+  /** Size, in Kubernetes' units. @default the process' `storage` in `sizes` */
+  size?: string;
+}
+
 /** A long-running program of a service: equal pods, rolled without a gap. */
 export interface ProcessDefinition {
   /** Name, such as `api`. */
@@ -87,9 +99,17 @@ export interface ProcessDefinition {
   readiness?: Probe;
   /** When it is to be started anew. Local to the process. @default the port is open, if it has one */
   liveness?: Probe;
+  /** When it has started; neither of the others is asked before. @default the same as liveness */
+  startup?: Probe;
+  /** Seconds that a start may take. @default 300 */
+  startupSeconds?: number;
+  /** Environment variables, never secrets. @default none */
+  environment?: Record<string, string>;
+  /** Volumes that outlive its pods. It then is one pod, which ends before its successor begins. @default none */
+  claims?: readonly ClaimDefinition[];
   /** Configuration files it reads. @default all of the service's */
   configFiles?: readonly string[];
-  /** Whom it connects to: `mariadb`, `memcached`, `edge` (all endpoints), or `<service>` of another definition. @default none */
+  /** Whom it connects to: `mariadb`, `memcached`, `rabbitmq`, `edge` (all endpoints), or `<service>` of another definition. @default none */
   talksTo?: readonly string[];
   /** Key repositories that it reads, by name in the definition's `keyRepositories`. @default none */
   keyRepositories?: readonly string[];
@@ -135,7 +155,7 @@ export interface ServiceDefinition {
   name: string;
   /** Image, by its name in catalogue and release. @default the name */
   image?: string;
-  /** Services and backing services that must be there before: `mariadb`, `memcached`, or `<service>`. Acyclic. @default none */
+  /** Services and backing services that must be there before: `mariadb`, `memcached`, `rabbitmq`, or `<service>`. Acyclic. @default none */
   needs?: readonly string[];
   /** Services whose endpoints it asks for though they need not be there before; two services may call each other. @default none */
   calls?: readonly string[];
@@ -145,6 +165,8 @@ export interface ServiceDefinition {
   endpointPorts?: readonly EndpointPort[];
   /** Its databases. @default none */
   databases?: readonly string[];
+  /** Whether it has a user and a virtual host of its own on the message bus; it then needs `rabbitmq`. @default false */
+  messaging?: boolean;
   /** Whether it has a user of its own in Keystone, with the roles `admin` and `service` on the project `service`. @default true, but not for Keystone itself */
   serviceUser?: boolean;
   /** The part of its configuration that everybody may read. */

@@ -42,6 +42,7 @@ export function serviceSecrets(
       ([databaseWord, serviceWord, adminWord]): ServiceSecrets => ({
         databaseUrl: (schema) =>
           `mysql+pymysql://${user}:${databaseWord}@${database.host}:${database.port}/${schema}?charset=utf8`,
+        messageBusUrl: "",
         servicePassword: serviceWord,
         adminPassword: adminWord,
       }),
