@@ -15,6 +15,7 @@ export const blankSecrets: ServiceSecrets = {
   databaseUrl: (database) => `mysql+pymysql://user:password@host/${database}`,
   servicePassword: "password",
   adminPassword: "password",
+  sharedSecret: () => "password",
 };
 
 /** One file of a pod, and the key under which its text lies. */
