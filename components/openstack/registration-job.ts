@@ -1,22 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { argumentVector } from "../kit/catalogue";
-import { hashedSecret } from "../kit/hashed";
+import { administratorJob } from "./administrator-job";
 import type { CloudFacts, ServiceDefinition } from "./definition";
-import { addAuthority, type Furnishing } from "./furnish";
-import { type JobOwner, laidJob } from "./job";
-import {
-  administratorAccess,
-  type Registration,
-  type RegistrationList,
-  registerScript,
-  registration,
-  registrationList,
-} from "./registration";
+import type { JobOwner } from "./job";
+import { type Registration, type RegistrationList, registration, registrationList } from "./registration";
 import type { ServiceBuild } from "./service-build";
-import { inputDirectory } from "./steps";
-
-/** Image of the jobs that talk to Keystone. */
-const clientImage = "client";
 
 /** Enters a service into Keystone: its user, its services, their endpoints. None for Keystone, which enters itself. */
 export function registrationJob(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
@@ -64,27 +51,15 @@ function keystoneJob(
     dependsOn: pulumi.Resource[];
   },
 ): pulumi.Resource {
-  const { context, definition, parent } = owner;
-  const data = pulumi.all([plan.password, plan.adminPassword]).apply(
-    ([password, adminPassword]): Record<string, string> => ({
-      "clouds.yaml": administratorAccess(plan.facts, adminPassword),
-      "registration.json": JSON.stringify(plan.wanted),
-      "register.py": registerScript(),
-      ...password,
-    }),
-  );
-  const secret = hashedSecret(`${owner.name}-${mode}`, `${definition.name}-${mode}`, data, context, parent);
-  const furnishing: Furnishing = {
-    volumes: { input: { kind: "secret", name: secret.metadata.name } },
-    mounts: [{ volume: "input", path: inputDirectory }],
-  };
-  addAuthority(furnishing);
-  const program = ["python3", `${inputDirectory}/register.py`, mode];
-  return laidJob(owner, mode, {
-    image: clientImage,
-    command: argumentVector(clientImage, context.entry(clientImage), program),
-    furnishing,
-    secret,
-    dependsOn: plan.dependsOn,
+  const { facts, wanted, password, adminPassword, dependsOn } = plan;
+  return administratorJob(owner, mode, {
+    facts,
+    script: "register.py",
+    words: [mode],
+    files: password.apply(
+      (files): Record<string, string> => ({ "registration.json": JSON.stringify(wanted), ...files }),
+    ),
+    adminPassword,
+    dependsOn,
   });
 }
