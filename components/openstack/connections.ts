@@ -81,7 +81,7 @@ function wishesOf(definition: ServiceDefinition): Wish[] {
   const talksTo = new Set([
     ...(definition.databases?.length ? ["mariadb"] : []),
     // Keystone's steps also take out what no definition names any more.
-    ...(registers(definition) || isIdentity(definition) ? [edgeName] : []),
+    ...(registers(definition) || isIdentity(definition) || definition.setup?.length ? [edgeName] : []),
     ...steps.flatMap((step) => step.talksTo ?? ["mariadb"]),
   ]);
   return [

@@ -45,6 +45,12 @@ export interface ServiceSecrets {
   servicePassword: string;
   /** Password of the cloud's administrator; only Keystone's bootstrap needs it. */
   adminPassword: string;
+  /**
+   * A secret that several services of the cloud share, such as `metadata`, with which Nova knows Neutron's metadata agents:
+   * one per cloud and name, the same for every service that asks. Made as soon as one does.
+   * @param name a DNS label
+   */
+  sharedSecret(name: string): string;
 }
 
 /** An entry of the service catalogue, and with it a route of the edge. */
@@ -139,6 +145,26 @@ export interface StepDefinition {
   keyRepositories?: readonly string[];
 }
 
+/**
+ * A job as the cloud's administrator, once the service answers: for what a cloud is to have from the start, such as its
+ * external network. It looks before it makes, so it may run again at any time, and does so when its image, its script or
+ * its arguments change.
+ */
+export interface SetupDefinition {
+  /** Name of the job, such as `networks`. */
+  name: string;
+  /**
+   * A Python program in `components/openstack/scripts`, such as `networks.py`, run with openstacksdk in the client image.
+   * It gets its connection and its arguments from `administrator.py`, beside it. Where the cloud's configuration asks for
+   * what cannot be, it ends with 78 (EX_CONFIG) and says what to do; any other failure is tried anew.
+   */
+  script: string;
+  /** What it is told: plain data, no secrets. */
+  arguments: Record<string, unknown>;
+  /** Further services that must answer before. @default only the service itself */
+  needs?: readonly string[];
+}
+
 /** Keys in numbered files that the service itself rotates, such as Keystone's fernet keys. */
 export interface KeyRepository {
   /** Name, and with the service's name that of the Secret. */
@@ -192,6 +218,8 @@ export interface ServiceDefinition {
     /** When every process runs the release. */
     after?: readonly StepDefinition[];
   };
+  /** Jobs as the administrator, once the service answers; beside each other. @default none */
+  setup?: readonly SetupDefinition[];
   /** Its processes, in the order in which they are rolled. */
   processes: readonly ProcessDefinition[];
 }

@@ -1,24 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
-import { argumentVector } from "../kit/catalogue";
-import { hashedSecret } from "../kit/hashed";
+import { administratorJob } from "./administrator-job";
 import type { CloudFacts, ServiceDefinition } from "./definition";
-import { addAuthority, type Furnishing } from "./furnish";
-import { type JobOwner, laidJob } from "./job";
+import type { JobOwner } from "./job";
 import {
-  administratorAccess,
   loginAtStart,
   type Registration,
   type RegistrationList,
   RegistrationPart,
-  registerScript,
   registration,
   registrationList,
 } from "./registration";
 import type { ServiceBuild } from "./service-build";
-import { inputDirectory } from "./steps";
-
-/** Image of the jobs that talk to Keystone. */
-const clientImage = "client";
 
 /**
  * Enters a service's user into Keystone before any of its processes runs, where one would end without it. None for
@@ -86,27 +78,15 @@ function keystoneJob(
     dependsOn: pulumi.Resource[];
   },
 ): pulumi.Resource {
-  const { context, definition, parent } = owner;
-  const data = pulumi.all([plan.password, plan.adminPassword]).apply(
-    ([password, adminPassword]): Record<string, string> => ({
-      "clouds.yaml": administratorAccess(plan.facts, adminPassword),
-      "registration.json": JSON.stringify(plan.wanted),
-      "register.py": registerScript(),
-      ...password,
-    }),
-  );
-  const secret = hashedSecret(`${owner.name}-${name}`, `${definition.name}-${name}`, data, context, parent);
-  const furnishing: Furnishing = {
-    volumes: { input: { kind: "secret", name: secret.metadata.name } },
-    mounts: [{ volume: "input", path: inputDirectory }],
-  };
-  addAuthority(furnishing);
-  const program = ["python3", `${inputDirectory}/register.py`, mode];
-  return laidJob(owner, name, {
-    image: clientImage,
-    command: argumentVector(clientImage, context.entry(clientImage), program),
-    furnishing,
-    secret,
-    dependsOn: plan.dependsOn,
+  const { facts, wanted, password, adminPassword, dependsOn } = plan;
+  return administratorJob(owner, name, {
+    facts,
+    script: "register.py",
+    words: [mode],
+    files: password.apply(
+      (files): Record<string, string> => ({ "registration.json": JSON.stringify(wanted), ...files }),
+    ),
+    adminPassword,
+    dependsOn,
   });
 }

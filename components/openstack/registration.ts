@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { type CloudAccess, cloudsYaml } from "./clouds-yaml";
 import { registers } from "./connections";
 import type { CloudFacts, ServiceDefinition } from "./definition";
@@ -28,11 +26,6 @@ export const credentialGeneration = 1;
 /** Name of a service's user, in Keystone and in the database. */
 export function serviceUserName(service: string): string {
   return `${service}-g${credentialGeneration}`;
-}
-
-/** The program that enters services into Keystone. */
-export function registerScript(): string {
-  return readFileSync(join(__dirname, "scripts", "register.py"), "utf8");
 }
 
 /** What a service's jobs enter into Keystone: its user, its services with their endpoints, or both at once. */

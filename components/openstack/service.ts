@@ -12,6 +12,7 @@ import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
 import { laidProcess } from "./service-process";
 import { serviceSecrets } from "./service-secrets";
 import { laidSteps } from "./service-steps";
+import { setupJobs } from "./setup-job";
 
 /**
  * One OpenStack service on a cluster, laid from its definition: database and user, configuration, step jobs, processes
@@ -22,10 +23,12 @@ export class OpenStackService extends pulumi.ComponentResource {
   public readonly answers: pulumi.Resource[];
   /** All of it, with the steps that follow when it answers. */
   public readonly done: pulumi.Resource[];
+  readonly #build: ServiceBuild;
 
   constructor(name: string, args: OpenStackServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("stratiform:index:OpenStackService", name, {}, opts);
     const build: ServiceBuild = { ...args, name, parent: this, secrets: serviceSecrets(name, args, this) };
+    this.#build = build;
     const policies = layPolicies(build);
     const databases = layDatabases(build, [...args.after, ...policies]);
 
@@ -43,6 +46,15 @@ export class OpenStackService extends pulumi.ComponentResource {
     this.answers = [...running, ...registered];
     this.done = [...this.answers, ...contracted];
     this.registerOutputs({});
+  }
+
+  /**
+   * Has the administrator do what the definition asks for. After all services are laid, since it may wait for some that
+   * the service does not need.
+   * @param answersOf what there is to wait for until a service answers
+   */
+  public setUp(answersOf: (service: string) => pulumi.Resource[]): pulumi.Resource[] {
+    return setupJobs(this.#build, this.answers, answersOf);
   }
 }
 

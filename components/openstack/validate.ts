@@ -210,6 +210,9 @@ export function definitionProblems(definition: ServiceDefinition, all: readonly 
         .filter((name) => name !== edgeName && !names.includes(name))
         .map((name) => `process ${process.name} talks to ${name}`),
     ),
+    ...(definition.setup ?? []).flatMap((setup) =>
+      (setup.needs ?? []).filter((name) => !names.includes(name)).map((name) => `job ${setup.name} needs ${name}`),
+    ),
   ];
   const twice = disjoint(definition.config, definition.secretConfig?.(blankSecrets) ?? {});
   return [
