@@ -2,20 +2,46 @@ import * as pulumi from "@pulumi/pulumi";
 import { administratorJob } from "./administrator-job";
 import type { CloudFacts, ServiceDefinition } from "./definition";
 import type { JobOwner } from "./job";
-import { type Registration, type RegistrationList, registration, registrationList } from "./registration";
+import {
+  loginAtStart,
+  type Registration,
+  type RegistrationList,
+  RegistrationPart,
+  registration,
+  registrationList,
+} from "./registration";
 import type { ServiceBuild } from "./service-build";
+
+/**
+ * Enters a service's user into Keystone before any of its processes runs, where one would end without it. None for
+ * others: their user comes with the rest, since every job costs seconds.
+ */
+export function userJob(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+  return loginAtStart(build.definition) ? entryJob(build, "user", RegistrationPart.User, dependsOn) : [];
+}
 
 /** Enters a service into Keystone: its user, its services, their endpoints. None for Keystone, which enters itself. */
 export function registrationJob(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+  const part = loginAtStart(build.definition) ? RegistrationPart.Services : RegistrationPart.All;
+  return entryJob(build, "register", part, dependsOn);
+}
+
+function entryJob(
+  build: ServiceBuild,
+  name: string,
+  part: RegistrationPart,
+  dependsOn: pulumi.Resource[],
+): pulumi.Resource[] {
   const { definition, facts, secrets } = build;
-  const wanted = registration(facts, definition);
-  if (wanted === undefined) {
+  const wanted = registration(facts, definition, part);
+  if (wanted === undefined || (wanted.user === undefined && wanted.services.length === 0)) {
     return [];
   }
   const password = secrets.laidOpen.apply(
     (open): Record<string, string> => (wanted.user === undefined ? {} : { password: open.servicePassword }),
   );
-  return [keystoneJob(build, "register", { facts, wanted, password, adminPassword: build.adminPassword, dependsOn })];
+  const plan = { facts, wanted, password, adminPassword: build.adminPassword, dependsOn };
+  return [keystoneJob(build, name, "register", plan)];
 }
 
 /**
@@ -33,7 +59,7 @@ export function sweepJob(
   },
 ): pulumi.Resource {
   const wanted = registrationList(plan.facts, plan.definitions);
-  return keystoneJob({ ...owner, definition: { name: "keystone" } }, "sweep", {
+  return keystoneJob({ ...owner, definition: { name: "keystone" } }, "sweep", "sweep", {
     ...plan,
     wanted,
     password: pulumi.output<Record<string, string>>({}),
@@ -42,6 +68,7 @@ export function sweepJob(
 
 function keystoneJob(
   owner: JobOwner,
+  name: string,
   mode: "register" | "sweep",
   plan: {
     facts: CloudFacts;
@@ -52,7 +79,7 @@ function keystoneJob(
   },
 ): pulumi.Resource {
   const { facts, wanted, password, adminPassword, dependsOn } = plan;
-  return administratorJob(owner, mode, {
+  return administratorJob(owner, name, {
     facts,
     script: "register.py",
     words: [mode],

@@ -13,6 +13,7 @@ const uwsgiKey = "uwsgi.ini";
 /** Secrets for looking at what a definition writes and where, while their values do not matter. */
 export const blankSecrets: ServiceSecrets = {
   databaseUrl: (database) => `mysql+pymysql://user:password@host/${database}`,
+  messageBusUrl: "rabbit://user:password@host:5672/vhost",
   servicePassword: "password",
   adminPassword: "password",
   sharedSecret: () => "password",

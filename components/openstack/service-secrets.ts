@@ -47,6 +47,7 @@ export function serviceSecrets(
       ([databaseWord, serviceWord, adminWord, sharedWords]): ServiceSecrets => ({
         databaseUrl: (schema) =>
           `mysql+pymysql://${user}:${databaseWord}@${database.host}:${database.port}/${schema}?charset=utf8`,
+        messageBusUrl: "",
         servicePassword: serviceWord,
         adminPassword: adminWord,
         sharedSecret: (secret) => {

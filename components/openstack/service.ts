@@ -7,7 +7,7 @@ import { disruptionBudget, serviceSpec } from "../kit/workload";
 import { stepsProcess } from "./connections";
 import type { ProcessDefinition } from "./definition";
 import { serviceUserName } from "./registration";
-import { registrationJob } from "./registration-job";
+import { registrationJob, userJob } from "./registration-job";
 import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
 import { laidProcess } from "./service-process";
 import { serviceSecrets } from "./service-secrets";
@@ -33,7 +33,8 @@ export class OpenStackService extends pulumi.ComponentResource {
     const databases = layDatabases(build, [...args.after, ...policies]);
 
     const expanded = laidSteps(build, "expand", [...databases, ...args.after, ...policies]);
-    let previous: pulumi.Resource[] = [...expanded, ...args.after, ...policies];
+    const user = userJob(build, [...args.edge, ...args.after, ...policies]);
+    let previous: pulumi.Resource[] = [...expanded, ...user, ...args.after, ...policies];
     const running: pulumi.Resource[] = [];
     for (const process of args.definition.processes) {
       const made = layProcess(build, process, previous);
