@@ -1,6 +1,10 @@
+import type { OvnFacts } from "../backing/ovn-facts";
+import type { HostRole } from "../cluster/args";
 import type { ConfigFiles } from "../kit/config";
+import type { SecurityException } from "../kit/pod";
 import type { Probe } from "../kit/probes";
 import type { ProcessSize } from "../kit/profile";
+import type { ComputeFacts, NetworkFacts } from "./host-facts";
 
 /** For whom an endpoint is. */
 export const EndpointInterface = {
@@ -33,6 +37,14 @@ export interface CloudFacts {
   caFile: string;
   /** A path of an image's catalogue entry. */
   path(image: string, name: string): string;
+  /** The networks that carry the virtual machines' traffic, with every default in its place. */
+  networks: NetworkFacts;
+  /** How virtual machines are run. */
+  compute: ComputeFacts;
+  /** Names of the hosts that do something, in the order of the cluster's list. Where no host is a gateway, those with a provider interface are. */
+  hosts(role: HostRole): readonly string[];
+  /** OVN's databases, and what their clients prove themselves with. */
+  ovn: OvnFacts;
 }
 
 /** What of a definition's configuration is secret, laid open while secret files are written. */
@@ -87,6 +99,65 @@ export interface ClaimDefinition {
   size?: string;
 }
 
+/** Which hosts: those of a role, or `network`: all that have a part in the virtual machines' networks (compute and gateway). */
+export type NodeHosts = "compute" | "gateway" | "network";
+
+/** A path of the host in a process' file system. */
+export interface HostPath {
+  /** Path in the pod. */
+  path: string;
+  /** Path on the host. */
+  hostPath: string;
+  /** What is there; `DirectoryOrCreate` makes it. @default "DirectoryOrCreate" */
+  type?: "Directory" | "DirectoryOrCreate" | "Socket" | "CharDevice";
+  /** Whether mounts that come later are seen on the other side: `HostToContainer` in the pod, `Bidirectional` on the host too (privileged pods only). @default neither */
+  propagation?: "Bidirectional" | "HostToContainer";
+}
+
+/** A shell file in `scripts`, and the variables that it takes. */
+export interface NodeScript {
+  /** Name of the file. */
+  script: string;
+  /** Variables, never secrets. @default none */
+  inputs?: Record<string, string>;
+}
+
+/**
+ * The process runs once on every host of a kind, in the privileged namespace `<cloud>-node`. State of the cloud on a host
+ * lies under `/var/lib/stratiform/<cloud>` and `/run/stratiform/<cloud>` only (`hostState`, `hostRun`), so that a host can
+ * be left clean. Every container has the variables of `fields`, and `CLOUD`.
+ */
+export interface PerNode {
+  /** On which hosts. */
+  hosts: NodeHosts;
+  /** Its pods are replaced by node maintenance only, never by an update: for whatever virtual machines would notice. @default false */
+  onDelete?: boolean;
+  /** What it may do beyond "restricted", and why. */
+  exception: SecurityException;
+  /** The host's network in place of one of its own, and why. Whoever connects to somebody, or listens, needs it: NetworkPolicies of the cloud's namespace know hosts, not pods of other namespaces. @default its own */
+  hostNetwork?: { reason: string };
+  /** The host's processes are seen, and why. @default only its own */
+  hostPid?: { reason: string };
+  /** Paths of the host. @default none */
+  hostPaths?: readonly HostPath[];
+  /** The shell file that is the process, in place of `command`; it ends in an `exec`. @default `command` */
+  start?: NodeScript;
+  /**
+   * Runs to its end before the process, with the same host paths. What it detects it may write as a last configuration
+   * file into `/run/stratiform/detected`, which the process reads with a `--config-dir` of that name, given last.
+   */
+  prepare?: NodeScript & {
+    /** Image. @default the process' */
+    image?: string;
+    /** What it may do beyond "restricted". @default the same as the process */
+    exception?: SecurityException;
+  };
+  /** Variables from fields of the pod, such as `NODE_NAME: "spec.nodeName"`, `HOST_IP: "status.hostIP"`. @default none */
+  fields?: Record<string, string>;
+  /** Shell file in `scripts` that is run on the host when it is released from the cluster, with `order` (two digits) before others; variables: `CLOUD`, `NODE_NAMESPACE`. @default none */
+  release?: { script: string; order: number };
+}
+
 /** A long-running program of a service: equal pods, rolled without a gap. */
 export interface ProcessDefinition {
   /** Name, such as `api`. */
@@ -115,7 +186,7 @@ export interface ProcessDefinition {
   claims?: readonly ClaimDefinition[];
   /** Configuration files it reads. @default all of the service's */
   configFiles?: readonly string[];
-  /** Whom it connects to: `mariadb`, `memcached`, `rabbitmq`, `edge` (all endpoints), or `<service>` of another definition. @default none */
+  /** Whom it connects to: `mariadb`, `memcached`, `rabbitmq`, `ovn-northbound`, `ovn-southbound` (which put the certificate of `CloudFacts.ovn` into its pods), `edge` (all endpoints), or `<service>` of another definition. @default none */
   talksTo?: readonly string[];
   /** Key repositories that it reads, by name in the definition's `keyRepositories`. @default none */
   keyRepositories?: readonly string[];
@@ -125,6 +196,8 @@ export interface ProcessDefinition {
   gracePeriod?: number;
   /** It ends if Keystone refuses the service's user when it starts: the user is made before any process of the service. @default false */
   loginAtStart?: boolean;
+  /** It runs once on every host of a kind. @default it is a number of equal pods anywhere */
+  perNode?: PerNode;
 }
 
 /** A command that runs to its end. */
@@ -181,7 +254,7 @@ export interface ServiceDefinition {
   name: string;
   /** Image, by its name in catalogue and release. @default the name */
   image?: string;
-  /** Services and backing services that must be there before: `mariadb`, `memcached`, `rabbitmq`, or `<service>`. Acyclic. @default none */
+  /** Services and backing services that must be there before: `mariadb`, `memcached`, `rabbitmq`, `ovn`, or `<service>`. Acyclic. @default none */
   needs?: readonly string[];
   /** Services whose endpoints it asks for though they need not be there before; two services may call each other. @default none */
   calls?: readonly string[];

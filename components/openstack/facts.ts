@@ -1,9 +1,11 @@
 import { memcachedServers } from "../backing/memcached";
+import { ovnFacts } from "../backing/ovn-facts";
 import { entryPath, type ImageCatalogue, imageEntry } from "../kit/catalogue";
 import { Profile } from "../kit/profile";
 import { sizeOf } from "../kit/sizes";
 import type { CloudPlanArgs } from "./args";
 import type { CloudFacts, EndpointInterface, ServiceDefinition, ServiceFactory } from "./definition";
+import { computeFacts, hostNames, networkFacts } from "./networks-plan";
 
 /** Path of the authority's certificate in every pod of an OpenStack service. */
 export const caFile = "/etc/stratiform/ca/ca.crt";
@@ -96,5 +98,12 @@ function cloudFacts(args: CloudPlanArgs, catalogue: ImageCatalogue, ports: Endpo
     size,
     caFile,
     path: (image, path) => entryPath(image, imageEntry(catalogue, image), path),
+    networks: networkFacts(args),
+    compute: computeFacts(args),
+    hosts: (role) => hostNames(args.hosts ?? [], role),
+    ovn: ovnFacts(name, dnsDomain, {
+      northbound: size("ovn", "northbound").replicas,
+      southbound: size("ovn", "southbound").replicas,
+    }),
   };
 }
