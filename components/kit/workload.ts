@@ -88,10 +88,23 @@ export function daemonSetSpec(plan: DaemonSetPlan): types.input.apps.v1.DaemonSe
 /**
  * A command that runs to its end. Each try is a pod of its own, and failed ones stay with their logs; they would be gone
  * if one pod's container were started anew. The job stays when it is done: its name says what was done.
+ * @param refusals exit codes after which it is not tried anew, since that would change nothing
  */
-export function jobSpec(labels: Record<string, string>, pod: PodPlan): types.input.batch.v1.JobSpec {
+export function jobSpec(
+  labels: Record<string, string>,
+  pod: PodPlan,
+  refusals: readonly number[] = [],
+): types.input.batch.v1.JobSpec {
   const template = podTemplate(labels, pod);
-  return { backoffLimit: jobRetries, template: { ...template, spec: { ...podSpec(pod), restartPolicy: "Never" } } };
+  return {
+    backoffLimit: jobRetries,
+    ...(refusals.length === 0
+      ? {}
+      : {
+          podFailurePolicy: { rules: [{ action: "FailJob", onExitCodes: { operator: "In", values: [...refusals] } }] },
+        }),
+    template: { ...template, spec: { ...podSpec(pod), restartPolicy: "Never" } },
+  };
 }
 
 /** At most one pod of a workload is down because somebody wants it so; one that is down anyway may always be moved. */

@@ -27,6 +27,8 @@ export interface CloudFacts {
   series: string;
   /** Base URL of a service's API, without a path: `https://cloud.example:5000`. The only source of URLs. */
   endpoint(service: string, endpointInterface: EndpointInterface): string;
+  /** Base URL of one of a service's `endpointPorts`, without a path: `https://cloud.example:6080`. */
+  endpointPort(service: string, name: string, endpointInterface: EndpointInterface): string;
   /** Members of memcached, as `host:port`. */
   memcachedServers: readonly string[];
   /** What a process of a service gets. */
@@ -49,10 +51,18 @@ export interface CloudFacts {
 export interface ServiceSecrets {
   /** URL of one of the service's databases, with user and password: `mysql+pymysql://…`. */
   databaseUrl(database: string): string;
+  /** URL of the service's virtual host on the message bus, with user and password: `rabbit://…`. Empty without `messaging`. */
+  messageBusUrl: string;
   /** Password of the service's user in Keystone. */
   servicePassword: string;
   /** Password of the cloud's administrator; only Keystone's bootstrap needs it. */
   adminPassword: string;
+  /**
+   * A secret that several services of the cloud share, such as `metadata`, with which Nova knows Neutron's metadata agents:
+   * one per cloud and name, the same for every service that asks. Made as soon as one does.
+   * @param name a DNS label
+   */
+  sharedSecret(name: string): string;
 }
 
 /** An entry of the service catalogue, and with it a route of the edge. */
@@ -67,6 +77,26 @@ export interface CatalogEntry {
   path?: string;
   /** Process that answers. @default "api" */
   process?: string;
+}
+
+/** A further route of the edge, for what no catalogue names and users are sent to otherwise, such as the console of a server. */
+export interface EndpointPort {
+  /** Name, by which `CloudFacts.endpointPort` finds it. */
+  name: string;
+  /** Port on the endpoint addresses. */
+  port: number;
+  /** Process that answers, on its own port. */
+  process: string;
+}
+
+/** A volume that outlives the pods of a process. */
+export interface ClaimDefinition {
+  /** Name, such as `images`; with the service's and the process' name that of the PersistentVolumeClaim. */
+  name: string;
+  /** Path name of the catalogue entry where it is mounted. */
+  path: string;
+  /** Size, in Kubernetes' units. @default the process' `storage` in `sizes` */
+  size?: string;
 }
 
 /** Which hosts: those of a role, or `network`: all that have a part in the virtual machines' networks (compute and gateway). */
@@ -146,9 +176,17 @@ export interface ProcessDefinition {
   readiness?: Probe;
   /** When it is to be started anew. Local to the process. @default the port is open, if it has one */
   liveness?: Probe;
+  /** When it has started; neither of the others is asked before. @default the same as liveness */
+  startup?: Probe;
+  /** Seconds that a start may take. @default 300 */
+  startupSeconds?: number;
+  /** Environment variables, never secrets. @default none */
+  environment?: Record<string, string>;
+  /** Volumes that outlive its pods. It then is one pod, which ends before its successor begins. @default none */
+  claims?: readonly ClaimDefinition[];
   /** Configuration files it reads. @default all of the service's */
   configFiles?: readonly string[];
-  /** Whom it connects to: `mariadb`, `memcached`, `ovn-northbound`, `ovn-southbound` (which put the certificate of `CloudFacts.ovn` into its pods), `edge` (all endpoints), or `<service>` of another definition. @default none */
+  /** Whom it connects to: `mariadb`, `memcached`, `rabbitmq`, `ovn-northbound`, `ovn-southbound` (which put the certificate of `CloudFacts.ovn` into its pods), `edge` (all endpoints), or `<service>` of another definition. @default none */
   talksTo?: readonly string[];
   /** Key repositories that it reads, by name in the definition's `keyRepositories`. @default none */
   keyRepositories?: readonly string[];
@@ -156,6 +194,8 @@ export interface ProcessDefinition {
   scratch?: readonly string[];
   /** Seconds a pod has for its end, after it has left the endpoints. @default 30 */
   gracePeriod?: number;
+  /** It ends if Keystone refuses the service's user when it starts: the user is made before any process of the service. @default false */
+  loginAtStart?: boolean;
   /** It runs once on every host of a kind. @default it is a number of equal pods anywhere */
   perNode?: PerNode;
 }
@@ -166,6 +206,8 @@ export interface StepDefinition {
   name: string;
   /** Programs (by catalogue name) with arguments, one after another in one pod. */
   commands: readonly (readonly string[])[];
+  /** The commands are left out when this one, which changes nothing, ends well and its output has this text. @default they always run */
+  unless?: { command: readonly string[]; says: string };
   /** Files handed to it as `/etc/stratiform/input/<name>`, such as a password. @default none */
   inputs?: (secrets: ServiceSecrets) => Record<string, string>;
   /** Variables that its programs take from inputs, for programs that read a secret in no other way: variable → input. @default none */
@@ -174,6 +216,26 @@ export interface StepDefinition {
   talksTo?: readonly string[];
   /** Key repositories that it reads. @default none */
   keyRepositories?: readonly string[];
+}
+
+/**
+ * A job as the cloud's administrator, once the service answers: for what a cloud is to have from the start, such as its
+ * external network. It looks before it makes, so it may run again at any time, and does so when its image, its script or
+ * its arguments change.
+ */
+export interface SetupDefinition {
+  /** Name of the job, such as `networks`. */
+  name: string;
+  /**
+   * A Python program in `components/openstack/scripts`, such as `networks.py`, run with openstacksdk in the client image.
+   * It gets its connection and its arguments from `administrator.py`, beside it. Where the cloud's configuration asks for
+   * what cannot be, it ends with 78 (EX_CONFIG) and says what to do; any other failure is tried anew.
+   */
+  script: string;
+  /** What it is told: plain data, no secrets. */
+  arguments: Record<string, unknown>;
+  /** Further services that must answer before. @default only the service itself */
+  needs?: readonly string[];
 }
 
 /** Keys in numbered files that the service itself rotates, such as Keystone's fernet keys. */
@@ -192,12 +254,18 @@ export interface ServiceDefinition {
   name: string;
   /** Image, by its name in catalogue and release. @default the name */
   image?: string;
-  /** Services and backing services that must be there before: `mariadb`, `memcached`, `ovn`, or `<service>`. Acyclic. @default none */
+  /** Services and backing services that must be there before: `mariadb`, `memcached`, `rabbitmq`, `ovn`, or `<service>`. Acyclic. @default none */
   needs?: readonly string[];
+  /** Services whose endpoints it asks for though they need not be there before; two services may call each other. @default none */
+  calls?: readonly string[];
   /** Its entries of the service catalogue. @default none */
   catalog?: readonly CatalogEntry[];
+  /** Further ports on the endpoint addresses. @default none */
+  endpointPorts?: readonly EndpointPort[];
   /** Its databases. @default none */
   databases?: readonly string[];
+  /** Whether it has a user and a virtual host of its own on the message bus; it then needs `rabbitmq`. @default false */
+  messaging?: boolean;
   /** Whether it has a user of its own in Keystone, with the roles `admin` and `service` on the project `service`. @default true, but not for Keystone itself */
   serviceUser?: boolean;
   /** The part of its configuration that everybody may read. */
@@ -223,6 +291,8 @@ export interface ServiceDefinition {
     /** When every process runs the release. */
     after?: readonly StepDefinition[];
   };
+  /** Jobs as the administrator, once the service answers; beside each other. @default none */
+  setup?: readonly SetupDefinition[];
   /** Its processes, in the order in which they are rolled. */
   processes: readonly ProcessDefinition[];
 }

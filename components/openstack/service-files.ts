@@ -13,8 +13,10 @@ const uwsgiKey = "uwsgi.ini";
 /** Secrets for looking at what a definition writes and where, while their values do not matter. */
 export const blankSecrets: ServiceSecrets = {
   databaseUrl: (database) => `mysql+pymysql://user:password@host/${database}`,
+  messageBusUrl: "rabbit://user:password@host:5672/vhost",
   servicePassword: "password",
   adminPassword: "password",
+  sharedSecret: () => "password",
 };
 
 /** One file of a pod, and the key under which its text lies. */
