@@ -20,6 +20,7 @@ import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition
 import { defaults, define } from "./facts";
 import { sweepJob } from "./registration-job";
 import { OpenStackService } from "./service";
+import { sharedSecrets } from "./service-secrets";
 import { factoriesOf, validateCloud } from "./validate";
 
 /**
@@ -73,7 +74,7 @@ export class OpenStackCloud extends pulumi.ComponentResource {
     const edge = layEdge(build, context, authority, this);
     const shared = { adminPassword, edge: edge.resources, authority: authority.publish(`${name}-authority`, context) };
     const services = layServices(build, context, shared, this);
-    const done = [...edge.resources, ...[...services.values()].flatMap((service) => service.done)];
+    const done = [...edge.resources, ...[...services.values()].flatMap((service) => service.done), ...setUp(services)];
     const facts = defined.facts;
     sweepJob(
       { context, name, parent: this },
@@ -241,6 +242,7 @@ function layServices(
     ["memcached", memcached.resources],
   ]);
   const services = new Map<string, OpenStackService>();
+  const sharedSecret = sharedSecrets(name, parent);
   for (const definition of inOrder(definitions)) {
     const service = new OpenStackService(
       `${name}-${definition.name}`,
@@ -252,6 +254,7 @@ function layServices(
         connections: net,
         adminPassword: shared.adminPassword,
         edge: shared.edge,
+        sharedSecret,
         overrides: build.args.overrides?.[definition.name] ?? {},
         after: [shared.authority, ...(definition.needs ?? []).flatMap((need) => there.get(need) ?? [])],
       },
@@ -261,6 +264,12 @@ function layServices(
     services.set(definition.name, service);
   }
   return services;
+}
+
+/** What definitions have the administrator do, each job when the services that it needs answer. */
+function setUp(services: Map<string, OpenStackService>): pulumi.Resource[] {
+  const answersOf = (service: string): pulumi.Resource[] => services.get(service)?.answers ?? [];
+  return [...services.values()].flatMap((service) => service.setUp(answersOf));
 }
 
 /** Definitions in the order of their needs. @throws Error that names a circle */

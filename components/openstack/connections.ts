@@ -44,7 +44,7 @@ interface Wish extends Party {
 
 /** Works out who connects to whom, from what every process and step of every definition says it talks to. */
 export function connections(definitions: readonly ServiceDefinition[]): Connections {
-  const edgePorts = [...new Set(definitions.flatMap((one) => (one.catalog ?? []).map((entry) => entry.port)))].sort(
+  const edgePorts = [...new Set(definitions.flatMap((one) => edgeEntries(one).map((entry) => entry.port)))].sort(
     (left, right) => left - right,
   );
   const wishes = definitions.flatMap(wishesOf);
@@ -56,7 +56,7 @@ export function connections(definitions: readonly ServiceDefinition[]): Connecti
         .filter((wish) => wish.service === service && wish.process === process)
         .flatMap((wish) => [...new Set(wish.talksTo)].flatMap(resolve)),
     callersOf: (service, process) => [
-      ...(definitions.some((one) => one.name === service && catalogProcesses(one).includes(process))
+      ...(definitions.some((one) => one.name === service && edgeEntries(one).some((entry) => entry.process === process))
         ? [{ service: edgeName, process: "haproxy" }]
         : []),
       ...wishes
@@ -68,8 +68,12 @@ export function connections(definitions: readonly ServiceDefinition[]): Connecti
   };
 }
 
-function catalogProcesses(definition: ServiceDefinition): string[] {
-  return (definition.catalog ?? []).map((entry) => entry.process ?? "api");
+/** What a service has at the edge: its entries of the catalogue, and its further ports. */
+export function edgeEntries(definition: ServiceDefinition): { port: number; process: string }[] {
+  return [
+    ...(definition.catalog ?? []).map(({ port, process }) => ({ port, process: process ?? "api" })),
+    ...(definition.endpointPorts ?? []).map(({ port, process }) => ({ port, process })),
+  ];
 }
 
 function wishesOf(definition: ServiceDefinition): Wish[] {
@@ -77,7 +81,7 @@ function wishesOf(definition: ServiceDefinition): Wish[] {
   const talksTo = new Set([
     ...(definition.databases?.length ? ["mariadb"] : []),
     // Keystone's steps also take out what no definition names any more.
-    ...(registers(definition) || isIdentity(definition) ? [edgeName] : []),
+    ...(registers(definition) || isIdentity(definition) || definition.setup?.length ? [edgeName] : []),
     ...steps.flatMap((step) => step.talksTo ?? ["mariadb"]),
   ]);
   return [

@@ -20,6 +20,8 @@ export interface OpenStackServiceArgs {
   connections: Connections;
   /** Password of the cloud's administrator. */
   adminPassword: pulumi.Output<string>;
+  /** A secret that services of the cloud share, by name; made when it is first asked for. */
+  sharedSecret: (name: string) => pulumi.Output<string>;
   /** Options that the user sets otherwise. @default none */
   overrides?: ConfigFiles;
   /** What must be there before: what the service needs. */

@@ -16,6 +16,7 @@ export const blankSecrets: ServiceSecrets = {
   messageBusUrl: "rabbit://user:password@host:5672/vhost",
   servicePassword: "password",
   adminPassword: "password",
+  sharedSecret: () => "password",
 };
 
 /** One file of a pod, and the key under which its text lies. */

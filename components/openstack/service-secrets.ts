@@ -6,6 +6,7 @@ import type { CloudContext } from "../kit/context";
 import { passwordShape } from "../kit/password";
 import type { KeyRepository, ServiceDefinition, ServiceSecrets } from "./definition";
 import { serviceUserName } from "./registration";
+import { blankSecrets } from "./service-files";
 
 /** Bytes of one key: what Fernet takes. */
 const keyBytes = 32;
@@ -28,6 +29,7 @@ export function serviceSecrets(
     definition: ServiceDefinition;
     database: DatabaseServer;
     adminPassword: pulumi.Output<string>;
+    sharedSecret: (name: string) => pulumi.Output<string>;
   },
   parent: pulumi.Resource,
 ): SecretParts {
@@ -36,15 +38,27 @@ export function serviceSecrets(
     new random.RandomPassword(`${name}-${purpose}`, passwordShape, { parent }).result;
   const databasePassword = definition.databases?.length ? password("database") : undefined;
   const servicePassword = (definition.serviceUser ?? true) ? password("user") : undefined;
+  const shared = pulumi.all(
+    Object.fromEntries(sharedSecretNames(definition).map((secret) => [secret, args.sharedSecret(secret)])),
+  );
   const user = serviceUserName(definition.name);
   const laidOpen = pulumi.secret(
-    pulumi.all([databasePassword ?? "", servicePassword ?? "", adminPassword]).apply(
-      ([databaseWord, serviceWord, adminWord]): ServiceSecrets => ({
+    pulumi.all([databasePassword ?? "", servicePassword ?? "", adminPassword, shared]).apply(
+      ([databaseWord, serviceWord, adminWord, sharedWords]): ServiceSecrets => ({
         databaseUrl: (schema) =>
           `mysql+pymysql://${user}:${databaseWord}@${database.host}:${database.port}/${schema}?charset=utf8`,
         messageBusUrl: "",
         servicePassword: serviceWord,
         adminPassword: adminWord,
+        sharedSecret: (secret) => {
+          const word = sharedWords[secret];
+          if (word === undefined) {
+            throw new Error(
+              `definition ${definition.name}: asks for the shared secret ${secret} only sometimes; ask each time`,
+            );
+          }
+          return word;
+        },
       }),
     ),
   );
@@ -56,6 +70,39 @@ export function serviceSecrets(
     ...(databasePassword === undefined ? {} : { databasePassword }),
     laidOpen,
     keySecrets: new Map(repositories),
+  };
+}
+
+/** Names of the shared secrets that a definition asks for, found by having it write its files with secrets that are none. */
+export function sharedSecretNames(definition: ServiceDefinition): string[] {
+  const names = new Set<string>();
+  const secrets: ServiceSecrets = {
+    ...blankSecrets,
+    sharedSecret: (name) => {
+      names.add(name);
+      return blankSecrets.sharedSecret(name);
+    },
+  };
+  const { steps } = definition;
+  definition.secretConfig?.(secrets);
+  steps?.secretConfig?.(secrets);
+  for (const step of [...(steps?.expand ?? []), ...(steps?.after ?? [])]) {
+    step.inputs?.(secrets);
+  }
+  return [...names].sort();
+}
+
+/**
+ * The secrets that services of a cloud share: each is made when it is first asked for, and the same for whoever asks next.
+ * @param name beginning of their names in the Pulumi program
+ */
+export function sharedSecrets(name: string, parent: pulumi.Resource): (secret: string) => pulumi.Output<string> {
+  const made = new Map<string, pulumi.Output<string>>();
+  return (secret) => {
+    const word =
+      made.get(secret) ?? new random.RandomPassword(`${name}-shared-${secret}`, passwordShape, { parent }).result;
+    made.set(secret, word);
+    return word;
   };
 }
 

@@ -7,11 +7,12 @@ import { disruptionBudget, serviceSpec } from "../kit/workload";
 import { stepsProcess } from "./connections";
 import type { ProcessDefinition } from "./definition";
 import { serviceUserName } from "./registration";
-import { registrationJob } from "./registration-job";
+import { registrationJob, userJob } from "./registration-job";
 import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
 import { laidProcess } from "./service-process";
 import { serviceSecrets } from "./service-secrets";
 import { laidSteps } from "./service-steps";
+import { setupJobs } from "./setup-job";
 
 /**
  * One OpenStack service on a cluster, laid from its definition: database and user, configuration, step jobs, processes
@@ -22,15 +23,18 @@ export class OpenStackService extends pulumi.ComponentResource {
   public readonly answers: pulumi.Resource[];
   /** All of it, with the steps that follow when it answers. */
   public readonly done: pulumi.Resource[];
+  readonly #build: ServiceBuild;
 
   constructor(name: string, args: OpenStackServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("stratiform:index:OpenStackService", name, {}, opts);
     const build: ServiceBuild = { ...args, name, parent: this, secrets: serviceSecrets(name, args, this) };
+    this.#build = build;
     const policies = layPolicies(build);
     const databases = layDatabases(build, [...args.after, ...policies]);
 
     const expanded = laidSteps(build, "expand", [...databases, ...args.after, ...policies]);
-    let previous: pulumi.Resource[] = [...expanded, ...args.after, ...policies];
+    const user = userJob(build, [...args.edge, ...args.after, ...policies]);
+    let previous: pulumi.Resource[] = [...expanded, ...user, ...args.after, ...policies];
     const running: pulumi.Resource[] = [];
     for (const process of args.definition.processes) {
       const made = layProcess(build, process, previous);
@@ -42,6 +46,15 @@ export class OpenStackService extends pulumi.ComponentResource {
     this.answers = [...running, ...registered];
     this.done = [...this.answers, ...contracted];
     this.registerOutputs({});
+  }
+
+  /**
+   * Has the administrator do what the definition asks for. After all services are laid, since it may wait for some that
+   * the service does not need.
+   * @param answersOf what there is to wait for until a service answers
+   */
+  public setUp(answersOf: (service: string) => pulumi.Resource[]): pulumi.Resource[] {
+    return setupJobs(this.#build, this.answers, answersOf);
   }
 }
 

@@ -14,7 +14,7 @@ import { validateEndpointNames } from "../platform/validate-endpoint";
 import type { CloudPlanArgs } from "./args";
 import { backingNames, edgeName } from "./connections";
 import type { ServiceDefinition, ServiceFactory } from "./definition";
-import { defaults, define, endpointHost } from "./facts";
+import { defaults, define, endpointHost, outlineOf } from "./facts";
 import { blankSecrets } from "./service-files";
 import { knownServices } from "./services";
 
@@ -53,7 +53,12 @@ export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[
   if (early.length > 0) {
     return { errors: early, warnings: [] };
   }
-  const { definitions } = define(args, args.catalogue ?? debianCatalogue, factoriesOf(args, own));
+  const catalogue = args.catalogue ?? debianCatalogue;
+  const missing = missingServices(outlineOf(args, catalogue, factoriesOf(args, own)));
+  if (missing.length > 0) {
+    return { errors: missing, warnings: [] };
+  }
+  const { definitions } = define(args, catalogue, factoriesOf(args, own));
   const images = definitions.flatMap((one) => [
     one.image ?? one.name,
     ...one.processes.flatMap((process) => process.image ?? []),
@@ -95,6 +100,24 @@ function serviceProblems(args: CloudPlanArgs, own: readonly ServiceFactory[]): s
     problems.push("services: lacks keystone, which every other service needs; add it");
   }
   return problems;
+}
+
+/** Services that others need or call and that are not enabled, each once, with who wants it. */
+export function missingServices(definitions: readonly ServiceDefinition[]): string[] {
+  const present = [...backingNames, ...definitions.map((one) => one.name)];
+  const wanted = new Map<string, Set<string>>();
+  for (const definition of definitions) {
+    for (const name of [...(definition.needs ?? []), ...(definition.calls ?? [])]) {
+      if (!present.includes(name)) {
+        wanted.set(name, (wanted.get(name) ?? new Set()).add(definition.name));
+      }
+    }
+  }
+  return [...wanted].map(([name, by]) => {
+    const who = [...by].sort();
+    const verb = who.length > 1 ? "need" : "needs";
+    return `services: lacks ${name}, which ${who.join(" and ")} ${verb}; add it`;
+  });
 }
 
 function profileProblems(args: CloudPlanArgs): string[] {
@@ -186,6 +209,9 @@ export function definitionProblems(definition: ServiceDefinition, all: readonly 
       (process.talksTo ?? [])
         .filter((name) => name !== edgeName && !names.includes(name))
         .map((name) => `process ${process.name} talks to ${name}`),
+    ),
+    ...(definition.setup ?? []).flatMap((setup) =>
+      (setup.needs ?? []).filter((name) => !names.includes(name)).map((name) => `job ${setup.name} needs ${name}`),
     ),
   ];
   const twice = disjoint(definition.config, definition.secretConfig?.(blankSecrets) ?? {});
