@@ -15,7 +15,7 @@ import { validateEndpointPlaces } from "../platform/validate-endpoint";
 import type { EndpointFacts, OpenStackCloudArgs } from "./args";
 import { type CloudBuild, cloudAuthority, endpointsFree, hostAliases, layEdge } from "./cloud-edge";
 import { cloudsYaml } from "./clouds-yaml";
-import { connections } from "./connections";
+import { backingNames, connections } from "./connections";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
 import { sweepJob } from "./registration-job";
@@ -244,6 +244,11 @@ function layServices(
   const services = new Map<string, OpenStackService>();
   const sharedSecret = sharedSecrets(name, parent);
   for (const definition of inOrder(definitions)) {
+    const needs = definition.needs ?? [];
+    const neededFrom = (names: readonly string[]) => [
+      shared.authority,
+      ...names.flatMap((need) => there.get(need) ?? []),
+    ];
     const service = new OpenStackService(
       `${name}-${definition.name}`,
       {
@@ -256,7 +261,8 @@ function layServices(
         edge: shared.edge,
         sharedSecret,
         overrides: build.args.overrides?.[definition.name] ?? {},
-        after: [shared.authority, ...(definition.needs ?? []).flatMap((need) => there.get(need) ?? [])],
+        after: neededFrom(needs),
+        backing: neededFrom(needs.filter((need) => backingNames.includes(need))),
       },
       { parent },
     );

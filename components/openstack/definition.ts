@@ -194,6 +194,8 @@ export interface ProcessDefinition {
   scratch?: readonly string[];
   /** Seconds a pod has for its end, after it has left the endpoints. @default 30 */
   gracePeriod?: number;
+  /** It is rolled together with the process before it. @default false: when that one runs */
+  beside?: boolean;
   /** It ends if Keystone refuses the service's user when it starts: the user is made before any process of the service. @default false */
   loginAtStart?: boolean;
   /** It runs once on every host of a kind. @default it is a number of equal pods anywhere */
@@ -276,6 +278,8 @@ export interface ServiceDefinition {
   files?: Record<string, string>;
   /** Requests that the edge may repeat on another pod beside GET and HEAD, since a second one does no harm. @default none */
   repeatable?: readonly { method: string; path: string }[];
+  /** Files that know the options of another one, by which they are checked: `{ "nova-compute.conf": "nova.conf" }`. @default none */
+  optionsLike?: Record<string, string>;
   /** Options that a user's override may not set: `<file>.<section>.<option>` → the input that does. @default those of `secretConfig` */
   ownedOptions?: Record<string, string>;
   /** Keys that it rotates itself. @default none */

@@ -26,6 +26,8 @@ export interface OpenStackServiceArgs {
   overrides?: ConfigFiles;
   /** What must be there before: what the service needs. */
   after: pulumi.Resource[];
+  /** What of it is no service but a backing one. Databases and steps that call nobody else wait for no more. */
+  backing: pulumi.Resource[];
   /** The edge, which the step that enters the service into Keystone goes through. */
   edge: pulumi.Resource[];
 }

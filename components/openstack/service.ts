@@ -4,8 +4,8 @@ import { databaseJob } from "../backing/database";
 import { selectorOf } from "../kit/labels";
 import { workloadPolicy } from "../kit/network-policy";
 import { disruptionBudget, serviceSpec } from "../kit/workload";
-import { stepsProcess } from "./connections";
-import type { ProcessDefinition } from "./definition";
+import { backingNames, stepsProcess } from "./connections";
+import type { ProcessDefinition, ServiceDefinition } from "./definition";
 import { serviceUserName } from "./registration";
 import { registrationJob, userJob } from "./registration-job";
 import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
@@ -30,17 +30,12 @@ export class OpenStackService extends pulumi.ComponentResource {
     const build: ServiceBuild = { ...args, name, parent: this, secrets: serviceSecrets(name, args, this) };
     this.#build = build;
     const policies = layPolicies(build);
-    const databases = layDatabases(build, [...args.after, ...policies]);
+    const databases = layDatabases(build, [...args.backing, ...policies]);
 
-    const expanded = laidSteps(build, "expand", [...databases, ...args.after, ...policies]);
+    const beforeSteps = stepsStayInside(args.definition) ? args.backing : args.after;
+    const expanded = laidSteps(build, "expand", [...databases, ...beforeSteps, ...policies]);
     const user = userJob(build, [...args.edge, ...args.after, ...policies]);
-    let previous: pulumi.Resource[] = [...expanded, ...user, ...args.after, ...policies];
-    const running: pulumi.Resource[] = [];
-    for (const process of args.definition.processes) {
-      const made = layProcess(build, process, previous);
-      running.push(...made);
-      previous = made;
-    }
+    const running = layProcesses(build, [...expanded, ...user, ...args.after, ...policies]);
     const contracted = laidSteps(build, "after", [...expanded, ...running]);
     const registered = registrationJob(build, [...running, ...args.edge, ...args.after]);
     this.answers = [...running, ...registered];
@@ -56,6 +51,29 @@ export class OpenStackService extends pulumi.ComponentResource {
   public setUp(answersOf: (service: string) => pulumi.Resource[]): pulumi.Resource[] {
     return setupJobs(this.#build, this.answers, answersOf);
   }
+}
+
+/** Whether no step before the processes calls another service: then steps run while what the service needs still comes up. */
+function stepsStayInside(definition: ServiceDefinition): boolean {
+  const names = (definition.steps?.expand ?? []).flatMap((step) => step.talksTo ?? []);
+  return names.every((name) => backingNames.includes(name));
+}
+
+/** The processes in their order; those that may roll together do. */
+function layProcesses(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+  const running: pulumi.Resource[] = [];
+  let previous = dependsOn;
+  let together: pulumi.Resource[] = [];
+  for (const process of build.definition.processes) {
+    if (process.beside !== true && together.length > 0) {
+      previous = together;
+      together = [];
+    }
+    const made = layProcess(build, process, previous);
+    together.push(...made);
+    running.push(...made);
+  }
+  return running;
 }
 
 /** The databases and the user that may use just these. */

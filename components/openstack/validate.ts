@@ -231,10 +231,11 @@ export function optionList(series: string, service: string): OptionList | undefi
 function optionProblems(args: CloudPlanArgs, definition: ServiceDefinition): CloudProblems {
   const overrides: ConfigFiles = args.overrides?.[definition.name] ?? {};
   const errors = ownedProblems(definition, overrides);
-  const list = optionList(args.release.series, definition.name);
-  if (list === undefined) {
+  const kept = optionList(args.release.series, definition.name);
+  if (kept === undefined) {
     return { errors, warnings: [] };
   }
+  const list = withLikes(kept, definition.optionsLike ?? {});
   const own = (file: string, section: string, option: string) =>
     `definition ${definition.name}: ${file} [${section}] ${option}`;
   const override = (file: string, section: string, option: string) =>
@@ -249,6 +250,15 @@ function optionProblems(args: CloudPlanArgs, definition: ServiceDefinition): Clo
     errors: [...errors, ...checks.flatMap((check) => check.errors)],
     warnings: checks.flatMap((check) => check.warnings),
   };
+}
+
+/** A list that knows further files, each by the options of another one. */
+function withLikes(list: OptionList, likes: Record<string, string>): OptionList {
+  const files = Object.entries(likes).flatMap(([file, like]) => {
+    const sections = list.files[like];
+    return sections === undefined || list.files[file] !== undefined ? [] : [[file, sections] as const];
+  });
+  return { ...list, files: { ...list.files, ...Object.fromEntries(files) } };
 }
 
 /** Options that an override sets although the component owns them. */
