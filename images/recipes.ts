@@ -33,6 +33,9 @@ export const imagePath = "stratiform";
  */
 export const packageDay = "2026-11-24";
 
+/** What reaches a virtual machine from outside. */
+const reaching = ["iputils-ping", "openssh-client"];
+
 /** All images. A parent stands before its children; what takes longest comes first. */
 export const imageRecipes: readonly ImageRecipe[] = [
   {
@@ -69,10 +72,93 @@ export const imageRecipes: readonly ImageRecipe[] = [
     versionOf: "python3-keystone",
   },
   {
+    name: "nova",
+    parent: "python",
+    packages: ["nova-api", "nova-conductor", "nova-scheduler", "nova-consoleproxy"],
+    setup: "nova.sh",
+    uid: fixedUid("nova"),
+    versionOf: "python3-nova",
+  },
+  {
+    name: "neutron",
+    parent: "python",
+    packages: [
+      ...["api", "ovn-maintenance-worker", "ovn-metadata-agent", "periodic-workers", "rpc-server"].map(neutron),
+      // For the metadata agent: its proxy, its rule for checksums, and names of database servers.
+      ...["haproxy", "iptables", "openvswitch-common", "python3-unbound"],
+    ],
+    setup: "neutron.sh",
+    uid: fixedUid("neutron"),
+    versionOf: "python3-neutron",
+  },
+  {
+    name: "tempest",
+    parent: "python",
+    packages: ["tempest", ...reaching],
+    setup: "ping.sh",
+    uid: fixedUid("stratiform"),
+    versionOf: "python3-tempest",
+  },
+  {
+    name: "glance",
+    parent: "python",
+    packages: ["glance-api"],
+    setup: "glance.sh",
+    uid: fixedUid("glance"),
+    versionOf: "python3-glance",
+  },
+  {
+    name: "placement",
+    parent: "python",
+    packages: ["placement-api"],
+    setup: "placement.sh",
+    uid: fixedUid("placement"),
+    versionOf: "python3-placement",
+  },
+  {
+    name: "nova-compute",
+    parent: "nova",
+    // Not Debian's nova-compute: that brings libvirt and QEMU, which run in a pod of their own.
+    packages: ["conntrack", "iptables", "python3-libvirt", "qemu-utils"],
+    setup: "nova-compute.sh",
+    uid: fixedUid("nova"),
+    versionOf: "python3-nova",
+  },
+  {
     name: "client",
     parent: "python",
+    packages: reaching,
+    setup: "ping.sh",
     uid: fixedUid("stratiform"),
     versionOf: "python3-openstackclient",
+  },
+  {
+    name: "libvirt",
+    parent: "base",
+    packages: [
+      ...["libvirt-clients", "libvirt-daemon-driver-qemu", "libvirt-daemon-system"],
+      ...["ipxe-qemu", "ovmf", "qemu-block-extra", "qemu-system-x86", "qemu-utils", "seabios", "swtpm"],
+      // systemd-run puts guests into units of the host, so that they outlive the pod.
+      "systemd",
+    ],
+    setup: "libvirt.sh",
+    versionOf: "libvirt-daemon",
+  },
+  {
+    name: "rabbitmq",
+    parent: "base",
+    packages: ["rabbitmq-server"],
+    setup: "rabbitmq.sh",
+    uid: fixedUid("rabbitmq"),
+    versionOf: "rabbitmq-server",
+  },
+  {
+    name: "ovn",
+    parent: "base",
+    packages: ["ethtool", "openvswitch-switch", "ovn-central", "ovn-host"],
+    setup: "ovn.sh",
+    uid: fixedUid("openvswitch"),
+    versionOf: "ovn-common",
   },
   {
     name: "haproxy",
@@ -93,6 +179,10 @@ export const imageRecipes: readonly ImageRecipe[] = [
 
 function python(name: string): string {
   return `python3-${name}`;
+}
+
+function neutron(name: string): string {
+  return `neutron-${name}`;
 }
 
 function oslo(name: string): string {

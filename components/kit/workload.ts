@@ -57,6 +57,34 @@ export function deploymentSpec(plan: DeploymentPlan): types.input.apps.v1.Deploy
   };
 }
 
+/** A DaemonSet. */
+export interface DaemonSetPlan {
+  /** Labels of its pods. */
+  labels: Record<string, string>;
+  /** Labels it finds them by. */
+  selector: Record<string, string>;
+  /** The pod. */
+  pod: PodPlan;
+  /** A pod is made anew only when somebody has deleted it. @default false: an update rolls them, a quarter at a time */
+  onDelete?: boolean;
+}
+
+/** A pod on every host that its plan admits, whatever taints the host has, and among the last to go when it runs out of memory. */
+export function daemonSetSpec(plan: DaemonSetPlan): types.input.apps.v1.DaemonSetSpec {
+  return {
+    selector: { matchLabels: plan.selector },
+    updateStrategy: plan.onDelete
+      ? { type: "OnDelete" }
+      : { type: "RollingUpdate", rollingUpdate: { maxUnavailable: "25%" } },
+    revisionHistoryLimit: 2,
+    template: podTemplate(plan.labels, {
+      priorityClass: "system-node-critical",
+      tolerations: [{ operator: "Exists" }],
+      ...plan.pod,
+    }),
+  };
+}
+
 /**
  * A command that runs to its end. Each try is a pod of its own, and failed ones stay with their logs; they would be gone
  * if one pod's container were started anew. The job stays when it is done: its name says what was done.

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Neutron makes the networks: libvirt's own would put a bridge and rules on the host. The daemon's configuration is mounted.
+set -eu
+rm -rf /etc/libvirt/qemu/networks /etc/libvirt/libvirtd.conf /etc/libvirt/qemu.conf
+# Each host has its own; one in the image would be the same on all.
+rm -f /etc/machine-id /var/lib/dbus/machine-id
+: >/etc/machine-id
