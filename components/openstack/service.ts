@@ -9,6 +9,7 @@ import type { ProcessDefinition } from "./definition";
 import { serviceUserName } from "./registration";
 import { registrationJob, userJob } from "./registration-job";
 import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
+import { laidPerNode } from "./service-per-node";
 import { laidProcess } from "./service-process";
 import { serviceSecrets } from "./service-secrets";
 import { laidSteps } from "./service-steps";
@@ -39,7 +40,8 @@ export class OpenStackService extends pulumi.ComponentResource {
     for (const process of args.definition.processes) {
       const made = layProcess(build, process, previous);
       running.push(...made);
-      previous = made;
+      // Those on the hosts find each other in any order.
+      previous = process.perNode === undefined ? made : previous;
     }
     const contracted = laidSteps(build, "after", [...expanded, ...running]);
     const registered = registrationJob(build, [...running, ...args.edge, ...args.after]);
@@ -99,7 +101,10 @@ function layPolicies(build: ServiceBuild): pulumi.Resource[] {
     return [new k8s.networking.v1.NetworkPolicy(`${name}-${process}`, { metadata, spec }, context.inNamespace(parent))];
   };
   return [
-    ...definition.processes.flatMap((process) => policy(process.name, process.port)),
+    // Those on the hosts' network are outside all policies.
+    ...definition.processes
+      .filter((process) => process.perNode === undefined)
+      .flatMap((process) => policy(process.name, process.port)),
     ...policy(stepsProcess, undefined),
   ];
 }
@@ -107,6 +112,9 @@ function layPolicies(build: ServiceBuild): pulumi.Resource[] {
 /** One process: its workload, the name it is found by, and how many of it may be away at once. */
 function layProcess(build: ServiceBuild, process: ProcessDefinition, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
   const { context, definition, facts, parent, name } = build;
+  if (process.perNode !== undefined) {
+    return [laidPerNode(build, process, process.perNode, dependsOn)];
+  }
   const metadata = { name: `${definition.name}-${process.name}`, namespace: context.namespace };
   const selector = selectorOf(context.cloud, definition.name, process.name);
   const workload = laidProcess(build, process, dependsOn);
