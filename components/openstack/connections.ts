@@ -1,3 +1,4 @@
+import { busPort, distributionPorts } from "../backing/rabbitmq-config";
 import type { ServiceDefinition } from "./definition";
 
 /** A group of pods, as labels select it. */
@@ -22,15 +23,19 @@ export interface Connections {
   edgePorts: readonly number[];
   /** Whom a process, or the steps, of a service connect to. */
   targetsOf(service: string, process: string): Target[];
-  /** Who connects to a process of a service, the edge included. */
-  callersOf(service: string, process: string): Party[];
+  /** Who connects to a process of a service, the edge included; with `port`, those who connect to that one. */
+  callersOf(service: string, process: string, port?: number): Party[];
 }
 
 /** Backing services and the edge, by the name that `talksTo` uses. */
 const backing: Record<string, Target> = {
   mariadb: { service: "mariadb", process: "proxy", ports: [3306] },
   memcached: { service: "memcached", process: "server", ports: [11211] },
+  rabbitmq: { service: "rabbitmq", process: "server", ports: [busPort] },
 };
+
+/** The name by which the job that makes a service's user means the message bus: it needs other ports than clients. */
+const busAdministration = "rabbitmq administration";
 
 /** Names that `talksTo` and `needs` may use beside those of services. */
 export const backingNames: readonly string[] = Object.keys(backing);
@@ -55,13 +60,20 @@ export function connections(definitions: readonly ServiceDefinition[]): Connecti
       wishes
         .filter((wish) => wish.service === service && wish.process === process)
         .flatMap((wish) => [...new Set(wish.talksTo)].flatMap(resolve)),
-    callersOf: (service, process) => [
+    callersOf: (service, process, port) => [
       ...(definitions.some((one) => one.name === service && edgeEntries(one).some((entry) => entry.process === process))
         ? [{ service: edgeName, process: "haproxy" }]
         : []),
       ...wishes
         .filter((wish) =>
-          wish.talksTo.flatMap(resolve).some((target) => target.service === service && target.process === process),
+          wish.talksTo
+            .flatMap(resolve)
+            .some(
+              (target) =>
+                target.service === service &&
+                target.process === process &&
+                (port === undefined || target.ports.includes(port)),
+            ),
         )
         .map((wish) => ({ service: wish.service, process: wish.process })),
     ],
@@ -80,6 +92,7 @@ function wishesOf(definition: ServiceDefinition): Wish[] {
   const steps = [...(definition.steps?.expand ?? []), ...(definition.steps?.after ?? [])];
   const talksTo = new Set([
     ...(definition.databases?.length ? ["mariadb"] : []),
+    ...(definition.messaging === true ? [busAdministration] : []),
     // Keystone's steps also take out what no definition names any more.
     ...(registers(definition) || isIdentity(definition) || definition.setup?.length ? [edgeName] : []),
     ...steps.flatMap((step) => step.talksTo ?? ["mariadb"]),
@@ -111,6 +124,9 @@ function resolveTarget(
   const own = backing[name];
   if (own !== undefined) {
     return [own];
+  }
+  if (name === busAdministration) {
+    return [{ service: "rabbitmq", process: "server", ports: distributionPorts }];
   }
   if (name === edgeName) {
     return [{ service: edgeName, process: "haproxy", ports: edgePorts }];

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { databaseJob } from "../backing/database";
+import { busUserJob } from "../backing/message-bus-user";
 import { selectorOf } from "../kit/labels";
 import { workloadPolicy } from "../kit/network-policy";
 import { disruptionBudget, serviceSpec } from "../kit/workload";
@@ -9,7 +10,7 @@ import type { ProcessDefinition, ServiceDefinition } from "./definition";
 import { serviceUserName } from "./registration";
 import { registrationJob, userJob } from "./registration-job";
 import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
-import { laidProcess } from "./service-process";
+import { laidProcess, replicasOf } from "./service-process";
 import { serviceSecrets } from "./service-secrets";
 import { laidSteps } from "./service-steps";
 import { setupJobs } from "./setup-job";
@@ -35,7 +36,8 @@ export class OpenStackService extends pulumi.ComponentResource {
     const beforeSteps = stepsStayInside(args.definition) ? args.backing : args.after;
     const expanded = laidSteps(build, "expand", [...databases, ...beforeSteps, ...policies]);
     const user = userJob(build, [...args.edge, ...args.after, ...policies]);
-    const running = layProcesses(build, [...expanded, ...user, ...args.after, ...policies]);
+    const bus = layBusUser(build, [...args.backing, ...policies]);
+    const running = layProcesses(build, [...expanded, ...user, ...bus, ...args.after, ...policies]);
     const contracted = laidSteps(build, "after", [...expanded, ...running]);
     const registered = registrationJob(build, [...running, ...args.edge, ...args.after]);
     this.answers = [...running, ...registered];
@@ -97,6 +99,26 @@ function layDatabases(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi
   );
 }
 
+/** Its user on the message bus, and the virtual host that it alone uses. */
+function layBusUser(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+  const { context, definition, messageBus, secrets, parent, name } = build;
+  if (secrets.messagingPassword === undefined || messageBus === undefined) {
+    return [];
+  }
+  return busUserJob(
+    `${name}-messaging`,
+    {
+      context,
+      bus: messageBus,
+      service: definition.name,
+      process: stepsProcess,
+      user: serviceUserName(definition.name),
+      password: secrets.messagingPassword,
+    },
+    { parent, dependsOn },
+  );
+}
+
 /** Who may connect to whom: one policy for each process, and one for all steps. */
 function layPolicies(build: ServiceBuild): pulumi.Resource[] {
   const { context, definition, connections, parent, name } = build;
@@ -124,7 +146,7 @@ function layPolicies(build: ServiceBuild): pulumi.Resource[] {
 
 /** One process: its workload, the name it is found by, and how many of it may be away at once. */
 function layProcess(build: ServiceBuild, process: ProcessDefinition, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
-  const { context, definition, facts, parent, name } = build;
+  const { context, definition, parent, name } = build;
   const metadata = { name: `${definition.name}-${process.name}`, namespace: context.namespace };
   const selector = selectorOf(context.cloud, definition.name, process.name);
   const workload = laidProcess(build, process, dependsOn);
@@ -142,7 +164,7 @@ function layProcess(build: ServiceBuild, process: ProcessDefinition, dependsOn: 
             context.inNamespace(parent),
           ),
         ];
-  if (facts.size(definition.name, process.name).replicas > 1) {
+  if (replicasOf(build, process) > 1) {
     new k8s.policy.v1.PodDisruptionBudget(
       `${name}-${process.name}`,
       { metadata, spec: disruptionBudget(selector) },
