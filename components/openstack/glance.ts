@@ -1,5 +1,5 @@
 import type { ConfigSections } from "../kit/config";
-import { http } from "../kit/probes";
+import { http, tcp } from "../kit/probes";
 import type { CloudFacts, ServiceFactory } from "./definition";
 import { authToken, authTokenSecret, databaseSecret, databaseSection, proxySection } from "./sections";
 
@@ -62,9 +62,13 @@ export const glance: ServiceFactory = (cloud) => ({
         "http-raw-body = true",
         "wsgi-manage-chunked-input = true",
         `socket-timeout = ${socketSeconds}`,
+        // What is under way when it is told to stop comes to its end.
+        `worker-reload-mercy = ${transferSeconds - 10}`,
       ],
       port: 9292,
-      readiness: http("/healthcheck"),
+      startup: http("/healthcheck"),
+      // Each upload has a worker to itself, for minutes: with all at work nobody would answer a question over HTTP.
+      readiness: tcp(),
       talksTo: ["mariadb", "memcached", "edge"],
       claims: [{ name: "images", path: "state" }],
       gracePeriod: transferSeconds,

@@ -10,6 +10,7 @@ import type { ProcessDefinition, ServiceDefinition } from "./definition";
 import { serviceUserName } from "./registration";
 import { registrationJob, userJob } from "./registration-job";
 import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
+import { laidPerNode } from "./service-per-node";
 import { laidProcess, replicasOf } from "./service-process";
 import { serviceSecrets } from "./service-secrets";
 import { laidSteps } from "./service-steps";
@@ -72,7 +73,8 @@ function layProcesses(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi
       together = [];
     }
     const made = layProcess(build, process, previous);
-    together.push(...made);
+    // Those on the hosts find each other in any order: nobody waits for them.
+    together.push(...(process.perNode === undefined ? made : []));
     running.push(...made);
   }
   return running;
@@ -139,7 +141,10 @@ function layPolicies(build: ServiceBuild): pulumi.Resource[] {
     return [new k8s.networking.v1.NetworkPolicy(`${name}-${process}`, { metadata, spec }, context.inNamespace(parent))];
   };
   return [
-    ...definition.processes.flatMap((process) => policy(process.name, process.port)),
+    // Those on the hosts' network are outside all policies.
+    ...definition.processes
+      .filter((process) => process.perNode === undefined)
+      .flatMap((process) => policy(process.name, process.port)),
     ...policy(stepsProcess, undefined),
   ];
 }
@@ -147,6 +152,9 @@ function layPolicies(build: ServiceBuild): pulumi.Resource[] {
 /** One process: its workload, the name it is found by, and how many of it may be away at once. */
 function layProcess(build: ServiceBuild, process: ProcessDefinition, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
   const { context, definition, parent, name } = build;
+  if (process.perNode !== undefined) {
+    return [laidPerNode(build, process, process.perNode, dependsOn)];
+  }
   const metadata = { name: `${definition.name}-${process.name}`, namespace: context.namespace };
   const selector = selectorOf(context.cloud, definition.name, process.name);
   const workload = laidProcess(build, process, dependsOn);
