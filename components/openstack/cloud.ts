@@ -23,10 +23,13 @@ import { backingNames, connections, usesOvn } from "./connections";
 import { layConsoleCredentials } from "./console-tls";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
+import { hostCertificates } from "./host-certificates";
+import { libvirtTlsSecret } from "./libvirt";
 import { sweepJob } from "./registration-job";
 import { OpenStackService } from "./service";
 import { sharedSecrets } from "./service-secrets";
 import { factoriesOf, validateCloud } from "./validate";
+import { hostListProblems, networkPlaceProblems } from "./validate-networks";
 
 /**
  * An OpenStack cloud on a Kubernetes cluster: authority, API edge, backing services, and the services of a release.
@@ -131,9 +134,13 @@ function checkFacts(args: OpenStackCloudArgs, facts: ClusterFacts): ClusterFacts
       `dnsDomain: the cluster's DNS domain is ${facts.dnsDomain}, not ${expected}; set dnsDomain to it`,
     );
   }
-  const problems = validateEndpointPlaces(args.endpoint, facts);
+  const problems = [
+    ...validateEndpointPlaces(args.endpoint, facts).map((problem) => `endpoint${problem}`),
+    ...networkPlaceProblems(args, facts),
+    ...hostListProblems(args, facts),
+  ];
   if (problems.length > 0) {
-    throw new pulumi.RunError(problems.map((problem) => `endpoint${problem}`).join("\n"));
+    throw new pulumi.RunError(problems.join("\n"));
   }
   return facts;
 }
@@ -237,6 +244,11 @@ function publishAuthority(build: CloudBuild, context: CloudContext, authority: A
   ];
 }
 
+/** Whether pods of a service mount a Secret of the node namespace. */
+function usesSecret(definition: ServiceDefinition, secret: string): boolean {
+  return definition.processes.some((process) => Object.keys(process.perNode?.secrets ?? {}).includes(secret));
+}
+
 /** OVN, where something of the cloud uses it. */
 function layOvn(build: CloudBuild, context: CloudContext, parent: pulumi.Resource): Ovn | undefined {
   const { name, cluster, definitions, connections: net } = build;
@@ -285,6 +297,9 @@ function layServices(
   ]);
   const ovn = layOvn(build, context, parent);
   there.set("ovn", ovn?.resources ?? []);
+  const certificates = definitions.some((one) => usesSecret(one, libvirtTlsSecret))
+    ? hostCertificates(name, build.facts, context, parent)
+    : [];
   const services = new Map<string, OpenStackService>();
   const sharedSecret = sharedSecrets(name, parent);
   for (const definition of inOrder(definitions)) {
@@ -292,6 +307,7 @@ function layServices(
     const neededFrom = (names: readonly string[]) => [
       ...shared.authority,
       ...(ovn?.credentials ?? []),
+      ...certificates,
       ...names.flatMap((need) => there.get(need) ?? []),
     ];
     const service = new OpenStackService(
