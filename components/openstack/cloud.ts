@@ -20,7 +20,7 @@ import type { EndpointFacts, OpenStackCloudArgs } from "./args";
 import { type CloudBuild, cloudAuthority, endpointsFree, hostAliases, layEdge } from "./cloud-edge";
 import { cloudsYaml } from "./clouds-yaml";
 import { backingNames, connections, usesOvn } from "./connections";
-import { layConsoleCredentials } from "./console-tls";
+import { consoleCertificates } from "./console-tls";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
 import { hostCertificates } from "./host-certificates";
@@ -240,7 +240,6 @@ function publishAuthority(build: CloudBuild, context: CloudContext, authority: A
   return [
     authority.publish(`${build.name}-authority`, context),
     ...(onHosts ? [authority.publishForNodes(`${build.name}-authority-node`, context)] : []),
-    ...layConsoleCredentials(`${build.name}-console`, { context, authority, definitions: build.definitions }),
   ];
 }
 
@@ -300,6 +299,7 @@ function layServices(
   const certificates = definitions.some((one) => usesSecret(one, libvirtTlsSecret))
     ? hostCertificates(name, build.facts, context, parent)
     : [];
+  const consoles = consoleCertificates(`${name}-console`, { facts: build.facts, context, definitions, parent });
   const services = new Map<string, OpenStackService>();
   const sharedSecret = sharedSecrets(name, parent);
   for (const definition of inOrder(definitions)) {
@@ -308,6 +308,7 @@ function layServices(
       ...shared.authority,
       ...(ovn?.credentials ?? []),
       ...certificates,
+      ...consoles,
       ...names.flatMap((need) => there.get(need) ?? []),
     ];
     const service = new OpenStackService(
