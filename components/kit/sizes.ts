@@ -42,6 +42,15 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       keystone: { api: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi" } },
       placement: { api: { replicas: 1, workers: 1, cpu: "50m", memory: "96Mi" } },
       glance: { api: { replicas: 1, workers: 2, cpu: "50m", memory: "256Mi", storage: "5Gi" } },
+      // Measured with these workers, under Tempest.
+      nova: {
+        api: { replicas: 1, workers: 2, cpu: "50m", memory: "320Mi" },
+        metadata: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
+        conductor: { replicas: 1, workers: 1, cpu: "50m", memory: "144Mi" },
+        scheduler: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
+        novncproxy: { replicas: 1, workers: 1, cpu: "10m", memory: "128Mi" },
+        compute: { replicas: 1, workers: 1, cpu: "50m", memory: "288Mi" },
+      },
     },
     other: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
   },
@@ -77,6 +86,11 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       glance: {
         api: { replicas: 1, workers: 4, cpu: "200m", memory: "512Mi", memoryLimit: "2Gi", storage: "100Gi" },
       },
+      nova: {
+        api: { replicas: 2, workers: 2, cpu: "200m", memory: "512Mi", memoryLimit: "1Gi" },
+        // No limit: its helpers handle whole disks, and what is in the cache for files counts.
+        compute: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi" },
+      },
     },
     other: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi", memoryLimit: "1Gi" },
   },
@@ -109,6 +123,10 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       placement: { api: { replicas: 3, workers: 2, cpu: "250m", memory: "384Mi", memoryLimit: "2Gi" } },
       glance: {
         api: { replicas: 1, workers: 8, cpu: "500m", memory: "1Gi", memoryLimit: "4Gi", storage: "500Gi" },
+      },
+      nova: {
+        api: { replicas: 3, workers: 4, cpu: "500m", memory: "1Gi", memoryLimit: "3Gi" },
+        compute: { replicas: 1, workers: 1, cpu: "250m", memory: "1Gi" },
       },
     },
     other: { replicas: 3, workers: 3, cpu: "250m", memory: "512Mi", memoryLimit: "2Gi" },
