@@ -64,7 +64,13 @@ export class OpenStackCloud extends pulumi.ComponentResource {
     const catalogue = args.catalogue ?? debianCatalogue;
     const defined = define(args, catalogue, factoriesOf(args, definitions));
     const cluster = pulumi.output(args.cluster).apply((facts) => checkFacts(args, facts));
-    const build: CloudBuild = { name, args, cluster, ...defined, connections: connections(defined.definitions) };
+    const build: CloudBuild = {
+      name,
+      args,
+      cluster,
+      ...defined,
+      connections: connections(defined.definitions, defined.facts.networks.hosts),
+    };
 
     const adminPassword = pulumi.secret(
       args.adminPassword ?? new random.RandomPassword(`${name}-admin`, passwordShape, { parent: this }).result,

@@ -152,10 +152,14 @@ export interface PerNode {
     /** What it may do beyond "restricted". @default the same as the process */
     exception?: SecurityException;
   };
+  /** Further files of `scripts` that lie beside those two, in `/etc/stratiform/scripts`. @default none */
+  scripts?: readonly string[];
+  /** Secrets of the node namespace in the pod, whole, so that new content is seen: name → path. @default none */
+  secrets?: Record<string, string>;
   /** Variables from fields of the pod, such as `NODE_NAME: "spec.nodeName"`, `HOST_IP: "status.hostIP"`. @default none */
   fields?: Record<string, string>;
   /** Shell file in `scripts` that is run on the host when it is released from the cluster, with `order` (two digits) before others; variables: `CLOUD`, `NODE_NAMESPACE`. @default none */
-  release?: { script: string; order: number };
+  release?: { script: string; order: number; inputs?: Record<string, string> };
 }
 
 /** A long-running program of a service: equal pods, rolled without a gap. */

@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { ovnTlsDirectory, ovnTlsSecret } from "../backing/ovn-facts";
 import type { MountPlan } from "../kit/pod";
 import type { VolumePlan } from "../kit/volumes";
 import { authorityConfigMap } from "../platform/authority";
@@ -52,4 +53,10 @@ export function addKeyRepositories(
 export function addAuthority(furnishing: Furnishing): void {
   furnishing.volumes["ca"] = { kind: "configMap", name: authorityConfigMap };
   furnishing.mounts.push({ volume: "ca", path: caFile.slice(0, caFile.lastIndexOf("/")) });
+}
+
+/** Puts into a pod what a client of OVN's databases proves itself with, whole, so that it sees a new certificate. */
+export function addOvnCertificate(furnishing: Furnishing): void {
+  furnishing.volumes["ovn-tls"] = { kind: "secret", name: ovnTlsSecret };
+  furnishing.mounts.push({ volume: "ovn-tls", path: ovnTlsDirectory });
 }

@@ -1,12 +1,13 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { ovnService } from "../backing/ovn-facts";
 import { argumentVector } from "../kit/catalogue";
-import { hashedConfigMap, hashedSecret } from "../kit/hashed";
+import { type HashedPlace, hashedConfigMap, hashedSecret } from "../kit/hashed";
 import { labelsOf, selectorOf } from "../kit/labels";
 import type { PodPlan } from "../kit/pod";
 import { deploymentSpec } from "../kit/workload";
 import type { ProcessDefinition } from "./definition";
-import { addAuthority, addFiles, addKeyRepositories, type Furnishing } from "./furnish";
+import { addAuthority, addFiles, addKeyRepositories, addOvnCertificate, type Furnishing } from "./furnish";
 import type { ServiceBuild } from "./service-build";
 import { blankSecrets, plainFiles, secretFiles, uwsgiFile } from "./service-files";
 
@@ -67,10 +68,10 @@ function processPod(build: ServiceBuild, process: ProcessDefinition, files: Furn
 }
 
 /**
- * A process' ConfigMap, Secret, key repositories and CA, as volumes. The names carry the content: a change rolls just the
+ * A process' ConfigMap, Secret, key repositories, CA and certificate for OVN, as volumes. The names carry the content: a change rolls just the
  * pods that read it.
  */
-function processFiles(
+export function processFiles(
   build: ServiceBuild,
   process: ProcessDefinition,
 ): { furnishing: Furnishing; resources: pulumi.Resource[] } {
@@ -81,22 +82,25 @@ function processFiles(
   const entry = context.entry(image);
   const furnishing: Furnishing = { volumes: {}, mounts: [] };
 
-  const plain = plainFiles(facts, definition, process, entry, overrides ?? {});
-  const config = hashedConfigMap(name, base, plain.data, context, parent);
-  addFiles(furnishing, "config", "configMap", config.metadata.name, plain);
-  const resources: pulumi.Resource[] = [config];
+  const place: HashedPlace =
+    process.perNode === undefined ? {} : { node: true, retain: process.perNode.onDelete ?? false };
+  const resources: pulumi.Resource[] = [];
 
-  if (definition.secretConfig !== undefined) {
+  const plain = plainFiles(facts, definition, process, entry, overrides ?? {});
+  if (plain.mounts.length > 0) {
+    const config = hashedConfigMap(name, base, plain.data, context, parent, place);
+    addFiles(furnishing, "config", "configMap", config.metadata.name, plain);
+    resources.push(config);
+  }
+  const hidden = secretFiles(definition, process, entry, blankSecrets);
+  if (hidden.mounts.length > 0) {
     const data = secrets.laidOpen.apply((open) => secretFiles(definition, process, entry, open).data);
-    const secret = hashedSecret(name, base, data, context, parent);
-    addFiles(
-      furnishing,
-      "secret",
-      "secret",
-      secret.metadata.name,
-      secretFiles(definition, process, entry, blankSecrets),
-    );
+    const secret = hashedSecret(name, base, data, context, parent, place);
+    addFiles(furnishing, "secret", "secret", secret.metadata.name, hidden);
     resources.push(secret);
+  }
+  if (process.talksTo?.some((target) => target.startsWith(`${ovnService}-`))) {
+    addOvnCertificate(furnishing);
   }
   addKeyRepositories(furnishing, build, process.keyRepositories ?? [], image);
   addAuthority(furnishing);

@@ -9,6 +9,7 @@ import type { ProcessDefinition, ServiceDefinition } from "./definition";
 import { serviceUserName } from "./registration";
 import { registrationJob, userJob } from "./registration-job";
 import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
+import { laidPerNode } from "./service-per-node";
 import { laidProcess } from "./service-process";
 import { serviceSecrets } from "./service-secrets";
 import { laidSteps } from "./service-steps";
@@ -70,8 +71,11 @@ function layProcesses(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi
       together = [];
     }
     const made = layProcess(build, process, previous);
-    together.push(...made);
     running.push(...made);
+    // Those on the hosts find each other in any order.
+    if (process.perNode === undefined) {
+      together.push(...made);
+    }
   }
   return running;
 }
@@ -117,7 +121,10 @@ function layPolicies(build: ServiceBuild): pulumi.Resource[] {
     return [new k8s.networking.v1.NetworkPolicy(`${name}-${process}`, { metadata, spec }, context.inNamespace(parent))];
   };
   return [
-    ...definition.processes.flatMap((process) => policy(process.name, process.port)),
+    // Those on the hosts' network are outside all policies.
+    ...definition.processes
+      .filter((process) => process.perNode === undefined)
+      .flatMap((process) => policy(process.name, process.port)),
     ...policy(stepsProcess, undefined),
   ];
 }
@@ -125,6 +132,9 @@ function layPolicies(build: ServiceBuild): pulumi.Resource[] {
 /** One process: its workload, the name it is found by, and how many of it may be away at once. */
 function layProcess(build: ServiceBuild, process: ProcessDefinition, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
   const { context, definition, facts, parent, name } = build;
+  if (process.perNode !== undefined) {
+    return [laidPerNode(build, process, process.perNode, dependsOn)];
+  }
   const metadata = { name: `${definition.name}-${process.name}`, namespace: context.namespace };
   const selector = selectorOf(context.cloud, definition.name, process.name);
   const workload = laidProcess(build, process, dependsOn);
