@@ -27,6 +27,13 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       edge: { haproxy: { replicas: 1, workers: 1, cpu: "50m", memory: "64Mi" } },
       // Two even here, so that one can be lost without a lost request.
       keystone: { api: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi" } },
+      // As much memory as they were seen to hold.
+      neutron: {
+        api: { replicas: 1, workers: 2, cpu: "100m", memory: "384Mi" },
+        "periodic-workers": { replicas: 1, workers: 1, cpu: "20m", memory: "160Mi" },
+        "ovn-maintenance-worker": { replicas: 1, workers: 1, cpu: "20m", memory: "208Mi" },
+        "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "20m", memory: "320Mi" },
+      },
     },
     other: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
   },
@@ -41,6 +48,12 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       memcached: { server: { replicas: 1, workers: 1, cpu: "50m", memory: "128Mi", memoryLimit: "256Mi" } },
       edge: { haproxy: { replicas: 1, workers: 2, cpu: "100m", memory: "128Mi", memoryLimit: "512Mi" } },
       keystone: { api: { replicas: 2, workers: 2, cpu: "200m", memory: "384Mi", memoryLimit: "1Gi" } },
+      neutron: {
+        api: { replicas: 2, workers: 2, cpu: "200m", memory: "512Mi", memoryLimit: "1Gi" },
+        "periodic-workers": { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", memoryLimit: "512Mi" },
+        "ovn-maintenance-worker": { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", memoryLimit: "512Mi" },
+        "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "50m", memory: "512Mi", memoryLimit: "1536Mi" },
+      },
     },
     other: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi", memoryLimit: "1Gi" },
   },
@@ -55,6 +68,12 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       memcached: { server: { replicas: 3, workers: 2, cpu: "100m", memory: "512Mi", memoryLimit: "1Gi" } },
       edge: { haproxy: { replicas: 3, workers: 4, cpu: "500m", memory: "256Mi", memoryLimit: "1Gi" } },
       keystone: { api: { replicas: 3, workers: 3, cpu: "500m", memory: "768Mi", memoryLimit: "2Gi" } },
+      neutron: {
+        api: { replicas: 3, workers: 4, cpu: "500m", memory: "1Gi", memoryLimit: "3Gi" },
+        "periodic-workers": { replicas: 2, workers: 1, cpu: "100m", memory: "384Mi", memoryLimit: "1Gi" },
+        "ovn-maintenance-worker": { replicas: 2, workers: 1, cpu: "100m", memory: "384Mi", memoryLimit: "1Gi" },
+        "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "100m", memory: "512Mi", memoryLimit: "2Gi" },
+      },
     },
     other: { replicas: 3, workers: 3, cpu: "250m", memory: "512Mi", memoryLimit: "2Gi" },
   },

@@ -55,6 +55,7 @@ export function metadataAgent(cloud: CloudFacts): ProcessDefinition {
     readiness: exec("/bin/sh", "-c", `test -S ${cloud.path(service, "state")}/metadata_proxy`),
     talksTo: ["ovn-southbound", "nova"],
     scratch: ["run", "state"],
+    beside: true,
     perNode: {
       hosts: "compute",
       exception: {

@@ -93,6 +93,7 @@ function worker(cloud: CloudFacts, name: string): ProcessDefinition {
     configFiles: [file, ml2File],
     talksTo: serverTargets,
     scratch: ["state"],
+    beside: true,
   };
 }
 
