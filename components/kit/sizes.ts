@@ -24,6 +24,7 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         proxy: { replicas: 1, workers: 1, cpu: "20m", memory: "32Mi" },
       },
       memcached: { server: { replicas: 1, workers: 1, cpu: "10m", memory: "64Mi" } },
+      rabbitmq: { server: { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", storage: "2Gi" } },
       edge: { haproxy: { replicas: 1, workers: 1, cpu: "50m", memory: "64Mi" } },
       // Two even here, so that one can be lost without a lost request.
       keystone: { api: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi" } },
@@ -46,6 +47,9 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         proxy: { replicas: 2, workers: 1, cpu: "50m", memory: "64Mi", memoryLimit: "256Mi" },
       },
       memcached: { server: { replicas: 1, workers: 1, cpu: "50m", memory: "128Mi", memoryLimit: "256Mi" } },
+      rabbitmq: {
+        server: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi", memoryLimit: "1Gi", storage: "10Gi" },
+      },
       edge: { haproxy: { replicas: 1, workers: 2, cpu: "100m", memory: "128Mi", memoryLimit: "512Mi" } },
       keystone: { api: { replicas: 2, workers: 2, cpu: "200m", memory: "384Mi", memoryLimit: "1Gi" } },
       neutron: {
@@ -66,6 +70,9 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         proxy: { replicas: 3, workers: 2, cpu: "200m", memory: "128Mi", memoryLimit: "512Mi" },
       },
       memcached: { server: { replicas: 3, workers: 2, cpu: "100m", memory: "512Mi", memoryLimit: "1Gi" } },
+      rabbitmq: {
+        server: { replicas: 3, workers: 1, cpu: "500m", memory: "2Gi", memoryLimit: "4Gi", storage: "20Gi" },
+      },
       edge: { haproxy: { replicas: 3, workers: 4, cpu: "500m", memory: "256Mi", memoryLimit: "1Gi" } },
       keystone: { api: { replicas: 3, workers: 3, cpu: "500m", memory: "768Mi", memoryLimit: "2Gi" } },
       neutron: {

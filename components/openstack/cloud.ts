@@ -3,6 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { Galera } from "../backing/galera";
 import { Memcached } from "../backing/memcached";
+import { type MessageBus, RabbitMq } from "../backing/rabbitmq";
+import { busPort, nodePort } from "../backing/rabbitmq-config";
 import type { ClusterFacts } from "../cluster/args";
 import { type ImageCatalogue, imageEntry } from "../kit/catalogue";
 import type { CloudContext } from "../kit/context";
@@ -243,9 +245,11 @@ function layServices(
     { context, clients: net.callersOf("memcached", "server") },
     { parent },
   );
+  const messageBus = layMessageBus(build, context, parent);
   const there = new Map<string, pulumi.Resource[]>([
     ["mariadb", galera.server.resources],
     ["memcached", memcached.resources],
+    ["rabbitmq", messageBus?.resources ?? []],
   ]);
   const services = new Map<string, OpenStackService>();
   const sharedSecret = sharedSecrets(name, parent);
@@ -262,6 +266,8 @@ function layServices(
         facts: build.facts,
         definition,
         database: galera.server,
+        messageBus,
+        storageClass: cluster.apply((facts) => facts.storageClass),
         connections: net,
         adminPassword: shared.adminPassword,
         edge: shared.edge,
@@ -276,6 +282,25 @@ function layServices(
     services.set(definition.name, service);
   }
   return services;
+}
+
+/** The message bus, where a service needs one. */
+function layMessageBus(build: CloudBuild, context: CloudContext, parent: pulumi.Resource): MessageBus | undefined {
+  const { name, cluster, definitions, connections: net } = build;
+  if (!definitions.some((one) => one.needs?.includes("rabbitmq"))) {
+    return undefined;
+  }
+  const rabbitmq = new RabbitMq(
+    `${name}-rabbitmq`,
+    {
+      context,
+      storageClass: cluster.apply((facts) => facts.storageClass),
+      clients: net.callersOf("rabbitmq", "server", busPort),
+      administrators: net.callersOf("rabbitmq", "server", nodePort),
+    },
+    { parent },
+  );
+  return rabbitmq.bus;
 }
 
 /** What definitions have the administrator do, each job when the services that it needs answer. */

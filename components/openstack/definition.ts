@@ -282,6 +282,8 @@ export interface ServiceDefinition {
   files?: Record<string, string>;
   /** Requests that the edge may repeat on another pod beside GET and HEAD, since a second one does no harm. @default none */
   repeatable?: readonly { method: string; path: string }[];
+  /** Directories, below the configuration directory, that a file's programs read after it, where that is not `<file>.d`: `{ "glance-api.conf": "glance.conf.d" }`. What is secret lies there. @default none */
+  configDirectories?: Record<string, string>;
   /** Files that know the options of another one, by which they are checked: `{ "nova-compute.conf": "nova.conf" }`. @default none */
   optionsLike?: Record<string, string>;
   /** Options that a user's override may not set: `<file>.<section>.<option>` → the input that does. @default those of `secretConfig` */

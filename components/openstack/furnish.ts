@@ -1,8 +1,11 @@
+import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { ovnTlsDirectory, ovnTlsSecret } from "../backing/ovn-facts";
+import { entryPath } from "../kit/catalogue";
 import type { MountPlan } from "../kit/pod";
 import type { VolumePlan } from "../kit/volumes";
 import { authorityConfigMap } from "../platform/authority";
+import type { ProcessDefinition } from "./definition";
 import { caFile } from "./facts";
 import type { ServiceBuild } from "./service-build";
 import type { RenderedFiles } from "./service-files";
@@ -47,6 +50,45 @@ export function addKeyRepositories(
     furnishing.volumes[name] = { kind: "secret", name: secret.metadata.name };
     furnishing.mounts.push({ volume: name, path });
   }
+}
+
+/** Size of a volume for which neither the definition nor the process' size gives one. */
+const claimSize = "10Gi";
+
+/**
+ * Makes the volumes of a process that outlive its pods, and puts them into its pod. They are made anew by nobody: a
+ * larger size grows them where their storage class can.
+ */
+export function addClaims(
+  furnishing: Furnishing,
+  build: ServiceBuild,
+  process: ProcessDefinition,
+  image: string,
+): pulumi.Resource[] {
+  const { context, definition, parent, storageClass } = build;
+  return (process.claims ?? []).map((claim) => {
+    const storage = claim.size ?? context.size(definition.name, process.name).storage ?? claimSize;
+    const made = new k8s.core.v1.PersistentVolumeClaim(
+      `${build.name}-${process.name}-${claim.name}`,
+      {
+        metadata: {
+          name: `${definition.name}-${process.name}-${claim.name}`,
+          namespace: context.namespace,
+          // Some classes give it a volume only once a pod wants it, and that waits for this.
+          annotations: { "pulumi.com/skipAwait": "true" },
+        },
+        spec: {
+          accessModes: ["ReadWriteOnce"],
+          storageClassName: storageClass,
+          resources: { requests: { storage } },
+        },
+      },
+      context.inNamespace(parent, { protect: context.protect }),
+    );
+    furnishing.volumes[claim.name] = { kind: "claim", name: made.metadata.name };
+    furnishing.mounts.push({ volume: claim.name, path: entryPath(image, context.entry(image), claim.path) });
+    return made;
+  });
 }
 
 /** Puts the certificate of the endpoints' CA into a pod. */

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { databaseJob } from "../backing/database";
+import { busUserJob } from "../backing/message-bus-user";
 import { selectorOf } from "../kit/labels";
 import { workloadPolicy } from "../kit/network-policy";
 import { disruptionBudget, serviceSpec } from "../kit/workload";
@@ -10,7 +11,7 @@ import { serviceUserName } from "./registration";
 import { registrationJob, userJob } from "./registration-job";
 import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
 import { laidPerNode } from "./service-per-node";
-import { laidProcess } from "./service-process";
+import { laidProcess, replicasOf } from "./service-process";
 import { serviceSecrets } from "./service-secrets";
 import { laidSteps } from "./service-steps";
 import { setupJobs } from "./setup-job";
@@ -36,7 +37,8 @@ export class OpenStackService extends pulumi.ComponentResource {
     const beforeSteps = stepsStayInside(args.definition) ? args.backing : args.after;
     const expanded = laidSteps(build, "expand", [...databases, ...beforeSteps, ...policies]);
     const user = userJob(build, [...args.edge, ...args.after, ...policies]);
-    const running = layProcesses(build, [...expanded, ...user, ...args.after, ...policies]);
+    const bus = layBusUser(build, [...args.backing, ...policies]);
+    const running = layProcesses(build, [...expanded, ...user, ...bus, ...args.after, ...policies]);
     const contracted = laidSteps(build, "after", [...expanded, ...running]);
     const registered = registrationJob(build, [...running, ...args.edge, ...args.after]);
     this.answers = [...running, ...registered];
@@ -71,11 +73,9 @@ function layProcesses(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi
       together = [];
     }
     const made = layProcess(build, process, previous);
+    // Those on the hosts find each other in any order: nobody waits for them.
+    together.push(...(process.perNode === undefined ? made : []));
     running.push(...made);
-    // Those on the hosts find each other in any order.
-    if (process.perNode === undefined) {
-      together.push(...made);
-    }
   }
   return running;
 }
@@ -96,6 +96,26 @@ function layDatabases(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi
       databases: definition.databases ?? [],
       user: serviceUserName(definition.name),
       password: secrets.databasePassword,
+    },
+    { parent, dependsOn },
+  );
+}
+
+/** Its user on the message bus, and the virtual host that it alone uses. */
+function layBusUser(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+  const { context, definition, messageBus, secrets, parent, name } = build;
+  if (secrets.messagingPassword === undefined || messageBus === undefined) {
+    return [];
+  }
+  return busUserJob(
+    `${name}-messaging`,
+    {
+      context,
+      bus: messageBus,
+      service: definition.name,
+      process: stepsProcess,
+      user: serviceUserName(definition.name),
+      password: secrets.messagingPassword,
     },
     { parent, dependsOn },
   );
@@ -131,7 +151,7 @@ function layPolicies(build: ServiceBuild): pulumi.Resource[] {
 
 /** One process: its workload, the name it is found by, and how many of it may be away at once. */
 function layProcess(build: ServiceBuild, process: ProcessDefinition, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
-  const { context, definition, facts, parent, name } = build;
+  const { context, definition, parent, name } = build;
   if (process.perNode !== undefined) {
     return [laidPerNode(build, process, process.perNode, dependsOn)];
   }
@@ -152,7 +172,7 @@ function layProcess(build: ServiceBuild, process: ProcessDefinition, dependsOn: 
             context.inNamespace(parent),
           ),
         ];
-  if (facts.size(definition.name, process.name).replicas > 1) {
+  if (replicasOf(build, process) > 1) {
     new k8s.policy.v1.PodDisruptionBudget(
       `${name}-${process.name}`,
       { metadata, spec: disruptionBudget(selector) },

@@ -30,12 +30,16 @@ export interface CloudProblems {
 const baseImages = ["mariadb", "memcached", "haproxy", "keepalived", "client"];
 
 /** Sets that decide by majority. */
-const quorumSets = [{ service: "mariadb", process: "server" }];
+const quorumSets = [
+  { service: "mariadb", process: "server" },
+  { service: "rabbitmq", process: "server" },
+];
 
 /** Processes of the backing services and the edge, which `sizes` may name. */
 const backingProcesses: Record<string, string[]> = {
   mariadb: ["server", "proxy"],
   memcached: ["server"],
+  rabbitmq: ["server"],
   edge: ["haproxy"],
 };
 
@@ -62,6 +66,7 @@ export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[
   const images = definitions.flatMap((one) => [
     one.image ?? one.name,
     ...one.processes.flatMap((process) => process.image ?? []),
+    ...(one.needs?.includes("rabbitmq") ? ["rabbitmq"] : []),
   ]);
   const known = Object.fromEntries(definitions.map((one) => [one.name, one.processes.map((process) => process.name)]));
   const options = definitions.map((definition) => optionProblems(args, definition));
@@ -74,6 +79,7 @@ export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[
         { ...backingProcesses, ...known },
         quorumSets,
       ).map((problem) => `sizes${problem}`),
+      ...claimProblems(args, definitions),
       ...validateEndpointNames(args.endpoint).map((problem) => `endpoint${problem}`),
       ...givenCertificateProblems(args),
       ...overrideTargetProblems(args, definitions),
@@ -118,6 +124,20 @@ export function missingServices(definitions: readonly ServiceDefinition[]): stri
     const verb = who.length > 1 ? "need" : "needs";
     return `services: lacks ${name}, which ${who.join(" and ")} ${verb}; add it`;
   });
+}
+
+/** Sizes that give several pods to a process with a volume. */
+function claimProblems(args: CloudPlanArgs, definitions: readonly ServiceDefinition[]): string[] {
+  return definitions.flatMap((definition) =>
+    definition.processes.flatMap((process) => {
+      const replicas = args.sizes?.[definition.name]?.[process.name]?.replicas ?? 1;
+      return process.claims?.length && replicas > 1
+        ? [
+            `sizes.${definition.name}.${process.name}.replicas: ${replicas} pods cannot share its volume, which belongs to one at a time; remove it`,
+          ]
+        : [];
+    }),
+  );
 }
 
 function profileProblems(args: CloudPlanArgs): string[] {
@@ -217,6 +237,9 @@ export function definitionProblems(definition: ServiceDefinition, all: readonly 
   const twice = disjoint(definition.config, definition.secretConfig?.(blankSecrets) ?? {});
   return [
     ...unknown.map((what) => `${where}: ${what}, which the cloud does not have; enable it`),
+    ...(definition.messaging === true && !definition.needs?.includes("rabbitmq")
+      ? [`${where}: has messaging, but does not need rabbitmq; add it to its needs`]
+      : []),
     ...twice.map((option) => `${where}: ${option} stands in its plain and in its secret configuration; keep one`),
     ...(all.filter((one) => one.name === definition.name).length > 1 ? [`${where}: there are two of this name`] : []),
   ];

@@ -95,14 +95,20 @@ settle() {
     pause 1
   done
   told=no
-  while [ "$(cluster_size "$RABBITMQ_NODENAME")" = 1 ]; do
+  while :; do
+    case "$(cluster_size "$RABBITMQ_NODENAME")" in
+      # No answer says nothing.
+      '') pause 1 && continue ;;
+      1) ;;
+      *) break ;;
+    esac
     found="$(find_cluster)"
     if [ -n "$found" ]; then
       say "joins $found"
       ctl -n "$found" forget_cluster_node "$RABBITMQ_NODENAME" >/dev/null 2>&1 || true
       if ctl stop_app && ctl reset && ctl join_cluster "$found" && ctl start_app; then
         take_copies
-        break
+        continue
       fi
       say "could not join: tries again"
       ctl start_app || true
@@ -119,12 +125,14 @@ settle() {
 }
 
 stop() {
+  stopping=yes
+  trap '' TERM INT
   rm -f "$RUN/phase"
   [ -z "$settling" ] || kill "$settling" 2>/dev/null || true
   [ -z "$server" ] || kill -TERM "$server" 2>/dev/null || true
 }
 
-server='' settling=''
+server='' settling='' stopping=no
 rm -f "$RUN/phase"
 limit="$(ulimit -n)"
 if [ "$limit" = unlimited ] || [ "$limit" -gt "$FILE_LIMIT" ]; then
@@ -147,9 +155,10 @@ else
 fi
 status=0
 wait "$server" || status=$?
-# A signal ends the first wait before the server has ended.
-while kill -0 "$server" 2>/dev/null; do
+if [ "$stopping" = yes ]; then
+  # The signal ended the wait, not the server.
+  status=0
   wait "$server" || status=$?
-done
+fi
 say "the server has ended ($status)"
 exit "$status"
