@@ -51,6 +51,13 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         novncproxy: { replicas: 1, workers: 1, cpu: "10m", memory: "128Mi" },
         compute: { replicas: 1, workers: 1, cpu: "50m", memory: "288Mi" },
       },
+      // As much memory as they were seen to hold.
+      neutron: {
+        api: { replicas: 1, workers: 2, cpu: "100m", memory: "384Mi" },
+        "periodic-workers": { replicas: 1, workers: 1, cpu: "20m", memory: "160Mi" },
+        "ovn-maintenance-worker": { replicas: 1, workers: 1, cpu: "20m", memory: "208Mi" },
+        "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "20m", memory: "320Mi" },
+      },
     },
     other: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
   },
@@ -91,6 +98,12 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         // No limit: its helpers handle whole disks, and what is in the cache for files counts.
         compute: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi" },
       },
+      neutron: {
+        api: { replicas: 2, workers: 2, cpu: "200m", memory: "512Mi", memoryLimit: "1Gi" },
+        "periodic-workers": { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", memoryLimit: "512Mi" },
+        "ovn-maintenance-worker": { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", memoryLimit: "512Mi" },
+        "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "50m", memory: "512Mi", memoryLimit: "1536Mi" },
+      },
     },
     other: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi", memoryLimit: "1Gi" },
   },
@@ -127,6 +140,12 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       nova: {
         api: { replicas: 3, workers: 4, cpu: "500m", memory: "1Gi", memoryLimit: "3Gi" },
         compute: { replicas: 1, workers: 1, cpu: "250m", memory: "1Gi" },
+      },
+      neutron: {
+        api: { replicas: 3, workers: 4, cpu: "500m", memory: "1Gi", memoryLimit: "3Gi" },
+        "periodic-workers": { replicas: 2, workers: 1, cpu: "100m", memory: "384Mi", memoryLimit: "1Gi" },
+        "ovn-maintenance-worker": { replicas: 2, workers: 1, cpu: "100m", memory: "384Mi", memoryLimit: "1Gi" },
+        "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "100m", memory: "512Mi", memoryLimit: "2Gi" },
       },
     },
     other: { replicas: 3, workers: 3, cpu: "250m", memory: "512Mi", memoryLimit: "2Gi" },
