@@ -135,7 +135,7 @@ describe("the message bus", function () {
     await asNova("put");
     const [member] = await cloud.pods("rabbitmq");
     assert.ok(member);
-    const kill = "kill -9 $(grep -lz beam.smp /proc/[0-9]*/cmdline | head -n 1 | cut -d / -f 3)";
+    const kill = "kill -9 $(grep -lz beam[.]smp /proc/[0-9]*/cmdline | head -n 1 | cut -d / -f 3)";
     await site().kubectl("--namespace", space, "exec", member.name, "--", "sh", "-c", kill);
     await eventually("a new start of the member", 60, async () => {
       const [now] = await cloud.pods("rabbitmq");

@@ -89,6 +89,12 @@ take_stream() {
     say "has a copy of the stream $2 already, or could not take one"
 }
 
+# join NODE: joins its cluster, as a new member. Refused where that cluster knows it from before, and then once more.
+join() {
+  ctl join_cluster "$1" && return 0
+  ctl -n "$1" forget_cluster_node "$RABBITMQ_NODENAME" && ctl join_cluster "$1"
+}
+
 # Joins the cluster that there is, until it is one of it; member 0 alone is a cluster.
 settle() {
   until ctl await_startup >/dev/null 2>&1; do
@@ -105,8 +111,7 @@ settle() {
     found="$(find_cluster)"
     if [ -n "$found" ]; then
       say "joins $found"
-      ctl -n "$found" forget_cluster_node "$RABBITMQ_NODENAME" >/dev/null 2>&1 || true
-      if ctl stop_app && ctl reset && ctl join_cluster "$found" && ctl start_app; then
+      if ctl stop_app && ctl reset && join "$found" && ctl start_app; then
         take_copies
         continue
       fi
