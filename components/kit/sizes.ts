@@ -35,6 +35,15 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         "ovn-maintenance-worker": { replicas: 1, workers: 1, cpu: "20m", memory: "208Mi" },
         "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "20m", memory: "320Mi" },
       },
+      // Measured with these workers, under Tempest.
+      nova: {
+        api: { replicas: 1, workers: 2, cpu: "50m", memory: "320Mi" },
+        metadata: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
+        conductor: { replicas: 1, workers: 1, cpu: "50m", memory: "144Mi" },
+        scheduler: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
+        novncproxy: { replicas: 1, workers: 1, cpu: "10m", memory: "128Mi" },
+        compute: { replicas: 1, workers: 1, cpu: "50m", memory: "288Mi" },
+      },
     },
     other: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
   },
@@ -58,6 +67,11 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         "ovn-maintenance-worker": { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", memoryLimit: "512Mi" },
         "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "50m", memory: "512Mi", memoryLimit: "1536Mi" },
       },
+      nova: {
+        api: { replicas: 2, workers: 2, cpu: "200m", memory: "512Mi", memoryLimit: "1Gi" },
+        // No limit: its helpers handle whole disks, and what is in the cache for files counts.
+        compute: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi" },
+      },
     },
     other: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi", memoryLimit: "1Gi" },
   },
@@ -80,6 +94,10 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         "periodic-workers": { replicas: 2, workers: 1, cpu: "100m", memory: "384Mi", memoryLimit: "1Gi" },
         "ovn-maintenance-worker": { replicas: 2, workers: 1, cpu: "100m", memory: "384Mi", memoryLimit: "1Gi" },
         "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "100m", memory: "512Mi", memoryLimit: "2Gi" },
+      },
+      nova: {
+        api: { replicas: 3, workers: 4, cpu: "500m", memory: "1Gi", memoryLimit: "3Gi" },
+        compute: { replicas: 1, workers: 1, cpu: "250m", memory: "1Gi" },
       },
     },
     other: { replicas: 3, workers: 3, cpu: "250m", memory: "512Mi", memoryLimit: "2Gi" },

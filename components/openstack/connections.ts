@@ -1,6 +1,6 @@
 import { ovnDatabases, ovnService } from "../backing/ovn-facts";
 import { busPort, distributionPorts } from "../backing/rabbitmq-config";
-import type { Peer, PeerNetwork } from "../kit/network-policy";
+import type { Peer, PeerNetwork, PortRange } from "../kit/network-policy";
 import type { ProcessDefinition, ServiceDefinition } from "./definition";
 
 /** A group of pods, as labels select it. */
@@ -24,7 +24,7 @@ export interface Connections {
   /** Ports of all API endpoints. */
   edgePorts: readonly number[];
   /** Whom a process, or the steps, of a service connect to. */
-  targetsOf(service: string, process: string): (Peer & { ports: readonly number[] })[];
+  targetsOf(service: string, process: string): (Peer & { ports: readonly (number | PortRange)[] })[];
   /** Who connects to a process of a service, the edge included; with `port`, those who connect to that one. */
   callersOf(service: string, process: string, port?: number): Peer[];
 }
@@ -56,6 +56,12 @@ export function usesOvn(definitions: readonly ServiceDefinition[]): boolean {
 /** The name by which `talksTo` means all API endpoints. */
 export const edgeName = "edge";
 
+/** The name by which `talksTo` means the consoles of virtual machines, which QEMU has on their hosts. */
+export const consolesName = "consoles";
+
+/** Ports of those consoles: libvirt gives each virtual machine of a host the first that is free. */
+export const consolePorts: PortRange = { first: 5900, last: 6899 };
+
 interface Wish extends Party {
   talksTo: readonly string[];
   /** It runs on the hosts' network. */
@@ -83,13 +89,19 @@ export function connections(
   const hosts = hostNetworks.map((cidr): PeerNetwork => ({ cidr }));
   return {
     edgePorts,
-    targetsOf: (service, process) =>
-      wishes
+    targetsOf: (service, process) => {
+      const names = wishes
         .filter((wish) => wish.service === service && wish.process === process)
-        .flatMap((wish) => [...new Set(wish.talksTo)].flatMap(resolve))
-        .flatMap((target): (Peer & { ports: readonly number[] })[] =>
-          isOnHosts(definitions, target) ? hosts.map((host) => ({ ...host, ports: target.ports })) : [target],
-        ),
+        .flatMap((wish) => [...new Set(wish.talksTo)]);
+      return [
+        ...names
+          .flatMap(resolve)
+          .flatMap((target): (Peer & { ports: readonly number[] })[] =>
+            isOnHosts(definitions, target) ? hosts.map((host) => ({ ...host, ports: target.ports })) : [target],
+          ),
+        ...(names.includes(consolesName) ? hosts.map((host) => ({ ...host, ports: [consolePorts] })) : []),
+      ];
+    },
     callersOf: (service, process, port) => {
       const asked = (target: Target): boolean =>
         target.service === service && target.process === process && (port === undefined || target.ports.includes(port));

@@ -73,9 +73,9 @@ function layProcesses(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi
       together = [];
     }
     const made = layProcess(build, process, previous);
+    running.push(...made);
     // Those on the hosts find each other in any order: nobody waits for them.
     together.push(...(process.perNode === undefined ? made : []));
-    running.push(...made);
   }
   return running;
 }

@@ -12,7 +12,7 @@ import { checkSizes } from "../kit/sizes";
 import { authorityProblems, certificateProblems } from "../platform/certificate-check";
 import { validateEndpointNames } from "../platform/validate-endpoint";
 import type { CloudPlanArgs } from "./args";
-import { backingNames, edgeName } from "./connections";
+import { backingNames, consolesName, edgeName } from "./connections";
 import type { ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define, endpointHost, outlineOf } from "./facts";
 import { blankSecrets } from "./service-files";
@@ -227,7 +227,7 @@ export function definitionProblems(definition: ServiceDefinition, all: readonly 
     ...(definition.needs ?? []).filter((name) => !names.includes(name)).map((name) => `needs ${name}`),
     ...definition.processes.flatMap((process) =>
       (process.talksTo ?? [])
-        .filter((name) => name !== edgeName && !names.includes(name))
+        .filter((name) => ![edgeName, consolesName, ...names].includes(name))
         .map((name) => `process ${process.name} talks to ${name}`),
     ),
     ...(definition.setup ?? []).flatMap((setup) =>
