@@ -25,6 +25,18 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       },
       memcached: { server: { replicas: 1, workers: 1, cpu: "10m", memory: "64Mi" } },
       rabbitmq: { server: { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", storage: "2Gi" } },
+      ovn: {
+        northbound: { replicas: 1, workers: 1, cpu: "10m", memory: "24Mi", storage: "256Mi" },
+        southbound: { replicas: 1, workers: 1, cpu: "10m", memory: "32Mi", storage: "256Mi" },
+        northd: { replicas: 1, workers: 1, cpu: "10m", memory: "24Mi" },
+      },
+      openvswitch: {
+        "host-network": { replicas: 1, workers: 1, cpu: "5m", memory: "8Mi" },
+        "ovsdb-server": { replicas: 1, workers: 1, cpu: "10m", memory: "16Mi" },
+        "ovs-vswitchd": { replicas: 1, workers: 1, cpu: "50m", memory: "48Mi" },
+        "ovn-controller": { replicas: 1, workers: 1, cpu: "10m", memory: "24Mi" },
+      },
+      libvirt: { libvirtd: { replicas: 1, workers: 1, cpu: "20m", memory: "64Mi" } },
       edge: { haproxy: { replicas: 1, workers: 1, cpu: "50m", memory: "64Mi" } },
       // Two even here, so that one can be lost without a lost request.
       keystone: { api: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi" } },
@@ -59,6 +71,19 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       rabbitmq: {
         server: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi", memoryLimit: "1Gi", storage: "10Gi" },
       },
+      ovn: {
+        northbound: { replicas: 1, workers: 1, cpu: "50m", memory: "128Mi", memoryLimit: "2Gi", storage: "5Gi" },
+        southbound: { replicas: 1, workers: 1, cpu: "100m", memory: "256Mi", memoryLimit: "4Gi", storage: "5Gi" },
+        northd: { replicas: 2, workers: 1, cpu: "50m", memory: "128Mi", memoryLimit: "2Gi" },
+      },
+      // No limit of memory on hosts: what would be killed there are the networks of running guests.
+      openvswitch: {
+        "host-network": { replicas: 1, workers: 1, cpu: "10m", memory: "16Mi" },
+        "ovsdb-server": { replicas: 1, workers: 1, cpu: "20m", memory: "32Mi" },
+        "ovs-vswitchd": { replicas: 1, workers: 1, cpu: "200m", memory: "256Mi" },
+        "ovn-controller": { replicas: 1, workers: 1, cpu: "50m", memory: "128Mi" },
+      },
+      libvirt: { libvirtd: { replicas: 1, workers: 1, cpu: "100m", memory: "256Mi" } },
       edge: { haproxy: { replicas: 1, workers: 2, cpu: "100m", memory: "128Mi", memoryLimit: "512Mi" } },
       keystone: { api: { replicas: 2, workers: 2, cpu: "200m", memory: "384Mi", memoryLimit: "1Gi" } },
       neutron: {
@@ -87,6 +112,18 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       rabbitmq: {
         server: { replicas: 3, workers: 1, cpu: "500m", memory: "2Gi", memoryLimit: "4Gi", storage: "20Gi" },
       },
+      ovn: {
+        northbound: { replicas: 3, workers: 1, cpu: "200m", memory: "512Mi", memoryLimit: "4Gi", storage: "10Gi" },
+        southbound: { replicas: 3, workers: 1, cpu: "500m", memory: "1Gi", memoryLimit: "8Gi", storage: "10Gi" },
+        northd: { replicas: 3, workers: 1, cpu: "200m", memory: "512Mi", memoryLimit: "4Gi" },
+      },
+      openvswitch: {
+        "host-network": { replicas: 1, workers: 1, cpu: "10m", memory: "16Mi" },
+        "ovsdb-server": { replicas: 1, workers: 1, cpu: "50m", memory: "64Mi" },
+        "ovs-vswitchd": { replicas: 1, workers: 1, cpu: "500m", memory: "512Mi" },
+        "ovn-controller": { replicas: 1, workers: 1, cpu: "100m", memory: "256Mi" },
+      },
+      libvirt: { libvirtd: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi" } },
       edge: { haproxy: { replicas: 3, workers: 4, cpu: "500m", memory: "256Mi", memoryLimit: "1Gi" } },
       keystone: { api: { replicas: 3, workers: 3, cpu: "500m", memory: "768Mi", memoryLimit: "2Gi" } },
       neutron: {

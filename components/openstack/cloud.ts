@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { Galera } from "../backing/galera";
 import { Memcached } from "../backing/memcached";
+import { Ovn } from "../backing/ovn";
 import { type MessageBus, RabbitMq } from "../backing/rabbitmq";
 import { busPort, nodePort } from "../backing/rabbitmq-config";
 import type { ClusterFacts } from "../cluster/args";
@@ -13,11 +14,12 @@ import { denyAll } from "../kit/network-policy";
 import { passwordShape } from "../kit/password";
 import { imageReference } from "../kit/release";
 import { profileSettings } from "../kit/sizes";
+import type { Authority } from "../platform/authority";
 import { validateEndpointPlaces } from "../platform/validate-endpoint";
 import type { EndpointFacts, OpenStackCloudArgs } from "./args";
 import { type CloudBuild, cloudAuthority, endpointsFree, hostAliases, layEdge } from "./cloud-edge";
 import { cloudsYaml } from "./clouds-yaml";
-import { backingNames, connections } from "./connections";
+import { backingNames, connections, usesOvn } from "./connections";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
 import { sweepJob } from "./registration-job";
@@ -80,7 +82,7 @@ export class OpenStackCloud extends pulumi.ComponentResource {
     const authority = cloudAuthority(build, this);
     const context = foundation(build, catalogue, endpointsFree(build, authority), this, opts?.deletedWith);
     const edge = layEdge(build, context, authority, this);
-    const shared = { adminPassword, edge: edge.resources, authority: authority.publish(`${name}-authority`, context) };
+    const shared = { adminPassword, edge: edge.resources, authority: publishAuthority(build, context, authority) };
     const services = layServices(build, context, shared, this);
     const done = [...edge.resources, ...[...services.values()].flatMap((service) => service.done), ...setUp(services)];
     const facts = defined.facts;
@@ -224,10 +226,38 @@ function podSecurity(level: "restricted" | "privileged"): Record<string, string>
   };
 }
 
+/** Puts the authority's certificate where its readers are. */
+function publishAuthority(build: CloudBuild, context: CloudContext, authority: Authority): pulumi.Resource[] {
+  const onHosts = build.definitions.some((one) => one.processes.some((process) => process.perNode !== undefined));
+  return [
+    authority.publish(`${build.name}-authority`, context),
+    ...(onHosts ? [authority.publishForNodes(`${build.name}-authority-node`, context)] : []),
+  ];
+}
+
+/** OVN, where something of the cloud uses it. */
+function layOvn(build: CloudBuild, context: CloudContext, parent: pulumi.Resource): Ovn | undefined {
+  const { name, cluster, definitions, connections: net } = build;
+  return usesOvn(definitions)
+    ? new Ovn(
+        `${name}-ovn`,
+        {
+          context,
+          storageClass: cluster.apply((facts) => facts.storageClass),
+          clients: {
+            northbound: net.callersOf("ovn", "northbound"),
+            southbound: net.callersOf("ovn", "southbound"),
+          },
+        },
+        { parent },
+      )
+    : undefined;
+}
+
 function layServices(
   build: CloudBuild,
   context: CloudContext,
-  shared: { adminPassword: pulumi.Output<string>; edge: pulumi.Resource[]; authority: pulumi.Resource },
+  shared: { adminPassword: pulumi.Output<string>; edge: pulumi.Resource[]; authority: pulumi.Resource[] },
   parent: pulumi.Resource,
 ): Map<string, OpenStackService> {
   const { name, cluster, definitions, connections: net } = build;
@@ -251,12 +281,15 @@ function layServices(
     ["memcached", memcached.resources],
     ["rabbitmq", messageBus?.resources ?? []],
   ]);
+  const ovn = layOvn(build, context, parent);
+  there.set("ovn", ovn?.resources ?? []);
   const services = new Map<string, OpenStackService>();
   const sharedSecret = sharedSecrets(name, parent);
   for (const definition of inOrder(definitions)) {
     const needs = definition.needs ?? [];
     const neededFrom = (names: readonly string[]) => [
-      shared.authority,
+      ...shared.authority,
+      ...(ovn?.credentials ?? []),
       ...names.flatMap((need) => there.get(need) ?? []),
     ];
     const service = new OpenStackService(
