@@ -74,8 +74,12 @@ describe("options of a cloud", () => {
   });
 
   it("may be set for services of the cloud only", () => {
-    const [problem] = problems({ overrides: { glance: { "glance-api.conf": { DEFAULT: { debug: true } } } } });
-    assert.match(problem ?? "", /^overrides\.glance: glance is no service;/);
+    const options = { "other.conf": { DEFAULT: { debug: true } } };
+    assert.match(problems({ overrides: { swifft: options } })[0] ?? "", /^overrides\.swifft: swifft is no service;/);
+    assert.match(
+      problems({ overrides: { neutron: options } })[0] ?? "",
+      /^overrides\.neutron: neutron is not enabled;/,
+    );
   });
 
   it("that are on their way out give a warning, and no error", () => {
