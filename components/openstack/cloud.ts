@@ -20,6 +20,7 @@ import type { EndpointFacts, OpenStackCloudArgs } from "./args";
 import { type CloudBuild, cloudAuthority, endpointsFree, hostAliases, layEdge } from "./cloud-edge";
 import { cloudsYaml } from "./clouds-yaml";
 import { backingNames, connections, usesOvn } from "./connections";
+import { layConsoleCredentials } from "./console-tls";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
 import { sweepJob } from "./registration-job";
@@ -232,6 +233,7 @@ function publishAuthority(build: CloudBuild, context: CloudContext, authority: A
   return [
     authority.publish(`${build.name}-authority`, context),
     ...(onHosts ? [authority.publishForNodes(`${build.name}-authority-node`, context)] : []),
+    ...layConsoleCredentials(`${build.name}-console`, { context, authority, definitions: build.definitions }),
   ];
 }
 

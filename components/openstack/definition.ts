@@ -190,6 +190,8 @@ export interface ProcessDefinition {
   claims?: readonly ClaimDefinition[];
   /** Configuration files it reads. @default all of the service's */
   configFiles?: readonly string[];
+  /** Files of other formats that it alone has, by name, beside the configuration files. @default none */
+  files?: Record<string, string>;
   /** Whom it connects to: `mariadb`, `memcached`, `rabbitmq`, `ovn-northbound`, `ovn-southbound` (which put the certificate of `CloudFacts.ovn` into its pods), `edge` (all endpoints), `consoles` (of virtual machines, on their hosts), or `<service>` of another definition. @default none */
   talksTo?: readonly string[];
   /** Key repositories that it reads, by name in the definition's `keyRepositories`. @default none */
