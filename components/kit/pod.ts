@@ -47,7 +47,7 @@ export interface ContainerPlan {
   command: readonly Input<string>[];
   /** Environment variables, never secrets. @default only those that every container has */
   env?: Record<string, Input<string>>;
-  /** Environment variables from fields of the pod: `{ POD_NAME: "metadata.name" }`. @default none */
+  /** Environment variables from fields of the pod, which `env` may refer to: `{ POD_NAME: "metadata.name" }`. @default none */
   fields?: Record<string, string>;
   /** TCP port it listens on. Probes ask it, and at its end the pod waits before it stops. @default none */
   port?: number;
@@ -233,11 +233,12 @@ function container(plan: PodPlan, one: ContainerPlan, scratch: readonly ScratchP
     image: one.image,
     command: [...one.command],
     env: [
-      ...Object.entries(env).map(([name, value]) => ({ name, value })),
+      // First, so that the others may refer to them: "$(POD_NAME)".
       ...Object.entries(one.fields ?? {}).map(([name, fieldPath]) => ({
         name,
         valueFrom: { fieldRef: { fieldPath } },
       })),
+      ...Object.entries(env).map(([name, value]) => ({ name, value })),
     ],
     ...(one.port === undefined ? {} : { ports: [{ containerPort: one.port, protocol: "TCP" }] }),
     ...(one.size === undefined ? {} : { resources: resources(one.size) }),

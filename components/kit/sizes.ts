@@ -24,6 +24,7 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         proxy: { replicas: 1, workers: 1, cpu: "20m", memory: "32Mi" },
       },
       memcached: { server: { replicas: 1, workers: 1, cpu: "10m", memory: "64Mi" } },
+      rabbitmq: { server: { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", storage: "2Gi" } },
       ovn: {
         northbound: { replicas: 1, workers: 1, cpu: "10m", memory: "24Mi", storage: "256Mi" },
         southbound: { replicas: 1, workers: 1, cpu: "10m", memory: "32Mi", storage: "256Mi" },
@@ -39,6 +40,15 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       edge: { haproxy: { replicas: 1, workers: 1, cpu: "50m", memory: "64Mi" } },
       // Two even here, so that one can be lost without a lost request.
       keystone: { api: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi" } },
+      // Measured with these workers, under Tempest.
+      nova: {
+        api: { replicas: 1, workers: 2, cpu: "50m", memory: "320Mi" },
+        metadata: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
+        conductor: { replicas: 1, workers: 1, cpu: "50m", memory: "144Mi" },
+        scheduler: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
+        novncproxy: { replicas: 1, workers: 1, cpu: "10m", memory: "128Mi" },
+        compute: { replicas: 1, workers: 1, cpu: "50m", memory: "288Mi" },
+      },
     },
     other: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
   },
@@ -51,6 +61,9 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         proxy: { replicas: 2, workers: 1, cpu: "50m", memory: "64Mi", memoryLimit: "256Mi" },
       },
       memcached: { server: { replicas: 1, workers: 1, cpu: "50m", memory: "128Mi", memoryLimit: "256Mi" } },
+      rabbitmq: {
+        server: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi", memoryLimit: "1Gi", storage: "10Gi" },
+      },
       ovn: {
         northbound: { replicas: 1, workers: 1, cpu: "50m", memory: "128Mi", memoryLimit: "2Gi", storage: "5Gi" },
         southbound: { replicas: 1, workers: 1, cpu: "100m", memory: "256Mi", memoryLimit: "4Gi", storage: "5Gi" },
@@ -66,6 +79,11 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       libvirt: { libvirtd: { replicas: 1, workers: 1, cpu: "100m", memory: "256Mi" } },
       edge: { haproxy: { replicas: 1, workers: 2, cpu: "100m", memory: "128Mi", memoryLimit: "512Mi" } },
       keystone: { api: { replicas: 2, workers: 2, cpu: "200m", memory: "384Mi", memoryLimit: "1Gi" } },
+      nova: {
+        api: { replicas: 2, workers: 2, cpu: "200m", memory: "512Mi", memoryLimit: "1Gi" },
+        // No limit: its helpers handle whole disks, and what is in the cache for files counts.
+        compute: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi" },
+      },
     },
     other: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi", memoryLimit: "1Gi" },
   },
@@ -78,6 +96,9 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         proxy: { replicas: 3, workers: 2, cpu: "200m", memory: "128Mi", memoryLimit: "512Mi" },
       },
       memcached: { server: { replicas: 3, workers: 2, cpu: "100m", memory: "512Mi", memoryLimit: "1Gi" } },
+      rabbitmq: {
+        server: { replicas: 3, workers: 1, cpu: "500m", memory: "2Gi", memoryLimit: "4Gi", storage: "20Gi" },
+      },
       ovn: {
         northbound: { replicas: 3, workers: 1, cpu: "200m", memory: "512Mi", memoryLimit: "4Gi", storage: "10Gi" },
         southbound: { replicas: 3, workers: 1, cpu: "500m", memory: "1Gi", memoryLimit: "8Gi", storage: "10Gi" },
@@ -92,6 +113,10 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       libvirt: { libvirtd: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi" } },
       edge: { haproxy: { replicas: 3, workers: 4, cpu: "500m", memory: "256Mi", memoryLimit: "1Gi" } },
       keystone: { api: { replicas: 3, workers: 3, cpu: "500m", memory: "768Mi", memoryLimit: "2Gi" } },
+      nova: {
+        api: { replicas: 3, workers: 4, cpu: "500m", memory: "1Gi", memoryLimit: "3Gi" },
+        compute: { replicas: 1, workers: 1, cpu: "250m", memory: "1Gi" },
+      },
     },
     other: { replicas: 3, workers: 3, cpu: "250m", memory: "512Mi", memoryLimit: "2Gi" },
   },

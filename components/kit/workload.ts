@@ -40,16 +40,20 @@ export interface DeploymentPlan {
   pod: PodPlan;
   /** Annotations of the pod. @default none */
   annotations?: Record<string, Input<string>>;
+  /** The old pods end before new ones begin, for a volume that belongs to one pod at a time. @default false */
+  recreate?: boolean;
   /** Seconds that a new pod must have been ready before an old one goes, so that everybody knows it. @default 0 */
   minReady?: number;
 }
 
-/** Equal pods that are rolled without a gap: an old one goes only when its successor is ready. */
+/** Equal pods that are rolled without a gap, but for `recreate`: an old one goes only when its successor is ready. */
 export function deploymentSpec(plan: DeploymentPlan): types.input.apps.v1.DeploymentSpec {
   return {
     replicas: plan.replicas,
     selector: { matchLabels: plan.selector },
-    strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+    strategy: plan.recreate
+      ? { type: "Recreate" }
+      : { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
     revisionHistoryLimit: 2,
     progressDeadlineSeconds: progressDeadline,
     ...(plan.minReady === undefined ? {} : { minReadySeconds: plan.minReady }),

@@ -4,6 +4,8 @@ import * as random from "@pulumi/random";
 import { Galera } from "../backing/galera";
 import { Memcached } from "../backing/memcached";
 import { Ovn } from "../backing/ovn";
+import { type MessageBus, RabbitMq } from "../backing/rabbitmq";
+import { busPort, nodePort } from "../backing/rabbitmq-config";
 import type { ClusterFacts } from "../cluster/args";
 import { type ImageCatalogue, imageEntry } from "../kit/catalogue";
 import type { CloudContext } from "../kit/context";
@@ -17,11 +19,10 @@ import { validateEndpointPlaces } from "../platform/validate-endpoint";
 import type { EndpointFacts, OpenStackCloudArgs } from "./args";
 import { type CloudBuild, cloudAuthority, endpointsFree, hostAliases, layEdge } from "./cloud-edge";
 import { cloudsYaml } from "./clouds-yaml";
-import { connections, usesOvn } from "./connections";
+import { backingNames, connections, usesOvn } from "./connections";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
 import { hostCertificates } from "./host-certificates";
-import { libvirtTlsSecret } from "./libvirt";
 import { sweepJob } from "./registration-job";
 import { OpenStackService } from "./service";
 import { sharedSecrets } from "./service-secrets";
@@ -240,11 +241,6 @@ function publishAuthority(build: CloudBuild, context: CloudContext, authority: A
   ];
 }
 
-/** Whether pods of a service mount a Secret of the node namespace. */
-function usesSecret(definition: ServiceDefinition, secret: string): boolean {
-  return definition.processes.some((process) => Object.keys(process.perNode?.secrets ?? {}).includes(secret));
-}
-
 /** OVN, where something of the cloud uses it. */
 function layOvn(build: CloudBuild, context: CloudContext, parent: pulumi.Resource): Ovn | undefined {
   const { name, cluster, definitions, connections: net } = build;
@@ -285,18 +281,25 @@ function layServices(
     { context, clients: net.callersOf("memcached", "server") },
     { parent },
   );
+  const messageBus = layMessageBus(build, context, parent);
   const there = new Map<string, pulumi.Resource[]>([
     ["mariadb", galera.server.resources],
     ["memcached", memcached.resources],
+    ["rabbitmq", messageBus?.resources ?? []],
   ]);
   const ovn = layOvn(build, context, parent);
   there.set("ovn", ovn?.resources ?? []);
-  const certificates = definitions.some((one) => usesSecret(one, libvirtTlsSecret))
-    ? hostCertificates(name, build.facts, context, parent)
-    : [];
+  const certificates = hostCertificates(name, build, context, parent);
   const services = new Map<string, OpenStackService>();
   const sharedSecret = sharedSecrets(name, parent);
   for (const definition of inOrder(definitions)) {
+    const needs = definition.needs ?? [];
+    const neededFrom = (names: readonly string[]) => [
+      ...shared.authority,
+      ...(ovn?.credentials ?? []),
+      ...certificates,
+      ...names.flatMap((need) => there.get(need) ?? []),
+    ];
     const service = new OpenStackService(
       `${name}-${definition.name}`,
       {
@@ -304,17 +307,15 @@ function layServices(
         facts: build.facts,
         definition,
         database: galera.server,
+        messageBus,
+        storageClass: cluster.apply((facts) => facts.storageClass),
         connections: net,
         adminPassword: shared.adminPassword,
         edge: shared.edge,
         sharedSecret,
         overrides: build.args.overrides?.[definition.name] ?? {},
-        after: [
-          ...shared.authority,
-          ...(ovn?.credentials ?? []),
-          ...certificates,
-          ...(definition.needs ?? []).flatMap((need) => there.get(need) ?? []),
-        ],
+        after: neededFrom(needs),
+        backing: neededFrom(needs.filter((need) => backingNames.includes(need))),
       },
       { parent },
     );
@@ -322,6 +323,25 @@ function layServices(
     services.set(definition.name, service);
   }
   return services;
+}
+
+/** The message bus, where a service needs one. */
+function layMessageBus(build: CloudBuild, context: CloudContext, parent: pulumi.Resource): MessageBus | undefined {
+  const { name, cluster, definitions, connections: net } = build;
+  if (!definitions.some((one) => one.needs?.includes("rabbitmq"))) {
+    return undefined;
+  }
+  const rabbitmq = new RabbitMq(
+    `${name}-rabbitmq`,
+    {
+      context,
+      storageClass: cluster.apply((facts) => facts.storageClass),
+      clients: net.callersOf("rabbitmq", "server", busPort),
+      administrators: net.callersOf("rabbitmq", "server", nodePort),
+    },
+    { parent },
+  );
+  return rabbitmq.bus;
 }
 
 /** What definitions have the administrator do, each job when the services that it needs answer. */

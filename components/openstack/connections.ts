@@ -1,5 +1,6 @@
 import { ovnDatabases, ovnService } from "../backing/ovn-facts";
-import type { Peer, PeerNetwork } from "../kit/network-policy";
+import { busPort, distributionPorts } from "../backing/rabbitmq-config";
+import type { Peer, PeerNetwork, PortRange } from "../kit/network-policy";
 import type { ProcessDefinition, ServiceDefinition } from "./definition";
 
 /** A group of pods, as labels select it. */
@@ -23,18 +24,22 @@ export interface Connections {
   /** Ports of all API endpoints. */
   edgePorts: readonly number[];
   /** Whom a process, or the steps, of a service connect to. */
-  targetsOf(service: string, process: string): (Peer & { ports: readonly number[] })[];
-  /** Who connects to a process of a service, the edge included. */
-  callersOf(service: string, process: string): Peer[];
+  targetsOf(service: string, process: string): (Peer & { ports: readonly (number | PortRange)[] })[];
+  /** Who connects to a process of a service, the edge included; with `port`, those who connect to that one. */
+  callersOf(service: string, process: string, port?: number): Peer[];
 }
 
 /** Backing services and the edge, by the name that `talksTo` uses. */
 const backing: Record<string, Target> = {
   mariadb: { service: "mariadb", process: "proxy", ports: [3306] },
   memcached: { service: "memcached", process: "server", ports: [11211] },
+  rabbitmq: { service: "rabbitmq", process: "server", ports: [busPort] },
   "ovn-northbound": { service: ovnService, process: "northbound", ports: [ovnDatabases.northbound.port] },
   "ovn-southbound": { service: ovnService, process: "southbound", ports: [ovnDatabases.southbound.port] },
 };
+
+/** The name by which the job that makes a service's user means the message bus: it needs other ports than clients. */
+const busAdministration = "rabbitmq administration";
 
 /** Names that `talksTo` may use beside those of services, and `needs` too but for the parts of OVN. */
 export const backingNames: readonly string[] = [...Object.keys(backing), ovnService];
@@ -50,6 +55,12 @@ export function usesOvn(definitions: readonly ServiceDefinition[]): boolean {
 
 /** The name by which `talksTo` means all API endpoints. */
 export const edgeName = "edge";
+
+/** The name by which `talksTo` means the consoles of virtual machines, which QEMU has on their hosts. */
+export const consolesName = "consoles";
+
+/** Ports of those consoles: libvirt gives each virtual machine of a host the first that is free. */
+export const consolePorts: PortRange = { first: 5900, last: 6899 };
 
 interface Wish extends Party {
   talksTo: readonly string[];
@@ -78,17 +89,23 @@ export function connections(
   const hosts = hostNetworks.map((cidr): PeerNetwork => ({ cidr }));
   return {
     edgePorts,
-    targetsOf: (service, process) =>
-      wishes
+    targetsOf: (service, process) => {
+      const names = wishes
         .filter((wish) => wish.service === service && wish.process === process)
-        .flatMap((wish) => [...new Set(wish.talksTo)].flatMap(resolve))
-        .flatMap((target): (Peer & { ports: readonly number[] })[] =>
-          isOnHosts(definitions, target) ? hosts.map((host) => ({ ...host, ports: target.ports })) : [target],
-        ),
-    callersOf: (service, process) => {
-      const callers = wishes.filter((wish) =>
-        wish.talksTo.flatMap(resolve).some((target) => target.service === service && target.process === process),
-      );
+        .flatMap((wish) => [...new Set(wish.talksTo)]);
+      return [
+        ...names
+          .flatMap(resolve)
+          .flatMap((target): (Peer & { ports: readonly number[] })[] =>
+            isOnHosts(definitions, target) ? hosts.map((host) => ({ ...host, ports: target.ports })) : [target],
+          ),
+        ...(names.includes(consolesName) ? hosts.map((host) => ({ ...host, ports: [consolePorts] })) : []),
+      ];
+    },
+    callersOf: (service, process, port) => {
+      const asked = (target: Target): boolean =>
+        target.service === service && target.process === process && (port === undefined || target.ports.includes(port));
+      const callers = wishes.filter((wish) => wish.talksTo.flatMap(resolve).some(asked));
       return [
         ...(definitions.some(
           (one) => one.name === service && edgeEntries(one).some((entry) => entry.process === process),
@@ -122,6 +139,7 @@ function wishesOf(definition: ServiceDefinition): Wish[] {
   const steps = [...(definition.steps?.expand ?? []), ...(definition.steps?.after ?? [])];
   const talksTo = new Set([
     ...(definition.databases?.length ? ["mariadb"] : []),
+    ...(definition.messaging === true ? [busAdministration] : []),
     // Keystone's steps also take out what no definition names any more.
     ...(registers(definition) || isIdentity(definition) || definition.setup?.length ? [edgeName] : []),
     ...steps.flatMap((step) => step.talksTo ?? ["mariadb"]),
@@ -156,6 +174,9 @@ function resolveTarget(
   const own = backing[name];
   if (own !== undefined) {
     return [own];
+  }
+  if (name === busAdministration) {
+    return [{ service: "rabbitmq", process: "server", ports: distributionPorts }];
   }
   if (name === edgeName) {
     return [{ service: edgeName, process: "haproxy", ports: edgePorts }];

@@ -195,7 +195,9 @@ export interface ProcessDefinition {
   claims?: readonly ClaimDefinition[];
   /** Configuration files it reads. @default all of the service's */
   configFiles?: readonly string[];
-  /** Whom it connects to: `mariadb`, `memcached`, `rabbitmq`, `ovn-northbound`, `ovn-southbound` (which put the certificate of `CloudFacts.ovn` into its pods), `edge` (all endpoints), or `<service>` of another definition. @default none */
+  /** Files of other formats that it alone has, by name, beside the configuration files. @default none */
+  files?: Record<string, string>;
+  /** Whom it connects to: `mariadb`, `memcached`, `rabbitmq`, `ovn-northbound`, `ovn-southbound` (which put the certificate of `CloudFacts.ovn` into its pods), `edge` (all endpoints), `consoles` (of virtual machines, on their hosts), or `<service>` of another definition. @default none */
   talksTo?: readonly string[];
   /** Key repositories that it reads, by name in the definition's `keyRepositories`. @default none */
   keyRepositories?: readonly string[];
@@ -203,6 +205,8 @@ export interface ProcessDefinition {
   scratch?: readonly string[];
   /** Seconds a pod has for its end, after it has left the endpoints. @default 30 */
   gracePeriod?: number;
+  /** It is rolled together with the process before it. @default false: when that one runs */
+  beside?: boolean;
   /** It ends if Keystone refuses the service's user when it starts: the user is made before any process of the service. @default false */
   loginAtStart?: boolean;
   /** It runs once on every host of a kind. @default it is a number of equal pods anywhere */
@@ -285,6 +289,10 @@ export interface ServiceDefinition {
   files?: Record<string, string>;
   /** Requests that the edge may repeat on another pod beside GET and HEAD, since a second one does no harm. @default none */
   repeatable?: readonly { method: string; path: string }[];
+  /** Directories, below the configuration directory, that a file's programs read after it, where that is not `<file>.d`: `{ "glance-api.conf": "glance.conf.d" }`. What is secret lies there. @default none */
+  configDirectories?: Record<string, string>;
+  /** Files that know the options of another one, by which they are checked: `{ "nova-compute.conf": "nova.conf" }`. @default none */
+  optionsLike?: Record<string, string>;
   /** Options that a user's override may not set: `<file>.<section>.<option>` → the input that does. @default those of `secretConfig` */
   ownedOptions?: Record<string, string>;
   /** Keys that it rotates itself. @default none */

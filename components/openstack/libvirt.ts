@@ -1,4 +1,5 @@
 import { exec } from "../kit/probes";
+import { consolePorts } from "./connections";
 import type { CloudFacts, HostPath, ServiceFactory } from "./definition";
 import { hostRun, hostState } from "./host-facts";
 
@@ -93,5 +94,11 @@ const guestFile = [
   "dynamic_ownership = 1",
   'default_tls_x509_cert_dir = "/etc/pki/qemu"',
   "default_tls_x509_verify = 1",
+  // Consoles too take only whom their own authority has signed: the proxy.
+  "vnc_tls = 1",
+  'vnc_tls_x509_cert_dir = "/etc/pki/libvirt-vnc"',
+  "vnc_tls_x509_verify = 1",
+  `remote_display_port_min = ${consolePorts.first}`,
+  `remote_display_port_max = ${consolePorts.last}`,
   "",
 ].join("\n");

@@ -66,7 +66,7 @@ export function plainFiles(
   for (const [file, sections] of Object.entries(filesOf(process, mergeFiles(definition.config, overrides)))) {
     add(file, renderOslo(sections));
   }
-  for (const [file, text] of Object.entries(definition.files ?? {})) {
+  for (const [file, text] of Object.entries({ ...definition.files, ...process.files })) {
     add(file, text);
   }
   if (process.wsgi === true) {
@@ -89,7 +89,10 @@ export function secretFiles(
   const files = Object.entries(filesOf(process, definition.secretConfig?.(secrets) ?? {}));
   return {
     data: Object.fromEntries(files.map(([file, sections]) => [keyOf(file), renderOslo(sections)])),
-    mounts: files.map(([file]) => ({ key: keyOf(file), path: `${directory}/${file}.d/secret.conf` })),
+    mounts: files.map(([file]) => ({
+      key: keyOf(file),
+      path: `${directory}/${definition.configDirectories?.[file] ?? `${file}.d`}/secret.conf`,
+    })),
   };
 }
 

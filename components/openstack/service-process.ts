@@ -6,10 +6,24 @@ import { type HashedPlace, hashedConfigMap, hashedSecret } from "../kit/hashed";
 import { labelsOf, selectorOf } from "../kit/labels";
 import type { PodPlan } from "../kit/pod";
 import { deploymentSpec } from "../kit/workload";
+import { usesConsoles } from "./console-tls";
 import type { ProcessDefinition } from "./definition";
-import { addAuthority, addFiles, addKeyRepositories, addOvnCertificate, type Furnishing } from "./furnish";
+import {
+  addAuthority,
+  addClaims,
+  addConsoleCertificate,
+  addFiles,
+  addKeyRepositories,
+  addOvnCertificate,
+  type Furnishing,
+} from "./furnish";
 import type { ServiceBuild } from "./service-build";
 import { blankSecrets, plainFiles, secretFiles, uwsgiFile } from "./service-files";
+
+/** How many pods a process has: one where it has a volume, which belongs to one pod at a time. */
+export function replicasOf(build: Pick<ServiceBuild, "context" | "definition">, process: ProcessDefinition): number {
+  return process.claims?.length ? 1 : build.context.size(build.definition.name, process.name).replicas;
+}
 
 /** A process' workload, with the configuration it reads. */
 export function laidProcess(
@@ -27,7 +41,8 @@ export function laidProcess(
       spec: deploymentSpec({
         labels: labelsOf(context.cloud, definition.name, process.name),
         selector: selectorOf(context.cloud, definition.name, process.name),
-        replicas: context.size(definition.name, process.name).replicas,
+        replicas: replicasOf(build, process),
+        recreate: (process.claims ?? []).length > 0,
         pod: processPod(build, process, files.furnishing),
       }),
     },
@@ -54,6 +69,9 @@ function processPod(build: ServiceBuild, process: ProcessDefinition, files: Furn
         ...(process.port === undefined ? {} : { port: process.port }),
         ...(process.readiness === undefined ? {} : { readiness: process.readiness }),
         ...(process.liveness === undefined ? {} : { liveness: process.liveness }),
+        ...(process.startup === undefined ? {} : { startup: process.startup }),
+        ...(process.startupSeconds === undefined ? {} : { startupSeconds: process.startupSeconds }),
+        ...(process.environment === undefined ? {} : { env: process.environment }),
         mounts: files.mounts,
         size: context.size(definition.name, process.name),
       },
@@ -68,8 +86,8 @@ function processPod(build: ServiceBuild, process: ProcessDefinition, files: Furn
 }
 
 /**
- * A process' ConfigMap, Secret, key repositories, CA and certificate for OVN, as volumes. The names carry the content: a change rolls just the
- * pods that read it.
+ * A process' ConfigMap, Secret, key repositories, CA and certificates for OVN and consoles, as volumes. The names carry the
+ * content: a change rolls just the pods that read it.
  */
 export function processFiles(
   build: ServiceBuild,
@@ -102,7 +120,11 @@ export function processFiles(
   if (process.talksTo?.some((target) => target.startsWith(`${ovnService}-`))) {
     addOvnCertificate(furnishing);
   }
+  if (usesConsoles(process)) {
+    addConsoleCertificate(furnishing);
+  }
   addKeyRepositories(furnishing, build, process.keyRepositories ?? [], image);
+  resources.push(...addClaims(furnishing, build, process, image));
   addAuthority(furnishing);
   return { furnishing, resources };
 }

@@ -2,6 +2,8 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { DatabaseServer } from "../backing/galera";
+import type { MessageBus } from "../backing/rabbitmq";
+import { busUrl } from "../backing/rabbitmq-config";
 import type { CloudContext } from "../kit/context";
 import { passwordShape } from "../kit/password";
 import type { KeyRepository, ServiceDefinition, ServiceSecrets } from "./definition";
@@ -15,6 +17,8 @@ const keyBytes = 32;
 export interface SecretParts {
   /** Password of its database user, if it has databases. */
   databasePassword?: pulumi.Output<string>;
+  /** Password of its user on the message bus, if it has one. */
+  messagingPassword?: pulumi.Output<string>;
   /** All secrets laid open for the files that need them. A secret itself. */
   laidOpen: pulumi.Output<ServiceSecrets>;
   /** Secrets with its key repositories, by repository. */
@@ -28,26 +32,31 @@ export function serviceSecrets(
     context: CloudContext;
     definition: ServiceDefinition;
     database: DatabaseServer;
+    messageBus?: MessageBus | undefined;
     adminPassword: pulumi.Output<string>;
     sharedSecret: (name: string) => pulumi.Output<string>;
   },
   parent: pulumi.Resource,
 ): SecretParts {
-  const { context, definition, database, adminPassword } = args;
+  const { context, definition, database, messageBus, adminPassword } = args;
   const password = (purpose: string): pulumi.Output<string> =>
     new random.RandomPassword(`${name}-${purpose}`, passwordShape, { parent }).result;
   const databasePassword = definition.databases?.length ? password("database") : undefined;
+  const messagingPassword = definition.messaging === true ? password("messaging") : undefined;
   const servicePassword = (definition.serviceUser ?? true) ? password("user") : undefined;
   const shared = pulumi.all(
     Object.fromEntries(sharedSecretNames(definition).map((secret) => [secret, args.sharedSecret(secret)])),
   );
   const user = serviceUserName(definition.name);
   const laidOpen = pulumi.secret(
-    pulumi.all([databasePassword ?? "", servicePassword ?? "", adminPassword, shared]).apply(
-      ([databaseWord, serviceWord, adminWord, sharedWords]): ServiceSecrets => ({
+    pulumi.all([databasePassword ?? "", messagingPassword ?? "", servicePassword ?? "", adminPassword, shared]).apply(
+      ([databaseWord, messagingWord, serviceWord, adminWord, sharedWords]): ServiceSecrets => ({
         databaseUrl: (schema) =>
           `mysql+pymysql://${user}:${databaseWord}@${database.host}:${database.port}/${schema}?charset=utf8`,
-        messageBusUrl: "",
+        messageBusUrl:
+          messagingPassword === undefined || messageBus === undefined
+            ? ""
+            : busUrl(messageBus.host, { vhost: definition.name, user, password: messagingWord }),
         servicePassword: serviceWord,
         adminPassword: adminWord,
         sharedSecret: (secret) => {
@@ -68,6 +77,7 @@ export function serviceSecrets(
   ]);
   return {
     ...(databasePassword === undefined ? {} : { databasePassword }),
+    ...(messagingPassword === undefined ? {} : { messagingPassword }),
     laidOpen,
     keySecrets: new Map(repositories),
   };

@@ -1,10 +1,20 @@
 import type { ServiceFactory } from "./definition";
+import { glance } from "./glance";
 import { openvswitch } from "./host-network";
 import { keystone } from "./keystone";
 import { libvirt } from "./libvirt";
+import { nova } from "./nova";
+import { placement } from "./placement";
 
 /** The services that this release of Stratiform knows, by the name that `services` uses. */
-export const knownServices: Readonly<Record<string, ServiceFactory>> = { keystone, libvirt, openvswitch };
+export const knownServices: Readonly<Record<string, ServiceFactory>> = {
+  glance,
+  keystone,
+  libvirt,
+  nova,
+  openvswitch,
+  placement,
+};
 
 /** Services on the hosts that another one cannot do without; nobody need name them. */
 export const impliedServices: Readonly<Record<string, readonly string[]>> = {

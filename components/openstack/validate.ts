@@ -13,7 +13,7 @@ import { checkSizes } from "../kit/sizes";
 import { authorityProblems, certificateProblems } from "../platform/certificate-check";
 import { validateEndpointNames } from "../platform/validate-endpoint";
 import type { CloudPlanArgs } from "./args";
-import { backingNames, edgeName, usesOvn } from "./connections";
+import { backingNames, consolesName, edgeName, usesOvn } from "./connections";
 import type { ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define, endpointHost, outlineOf } from "./facts";
 import { blankSecrets } from "./service-files";
@@ -36,6 +36,7 @@ const quorumSets = [
   { service: "mariadb", process: "server" },
   { service: ovnService, process: "northbound" },
   { service: ovnService, process: "southbound" },
+  { service: "rabbitmq", process: "server" },
 ];
 
 /** Processes of the backing services and the edge, which `sizes` may name. */
@@ -43,6 +44,7 @@ const backingProcesses: Record<string, string[]> = {
   mariadb: ["server", "proxy"],
   memcached: ["server"],
   ovn: ["northbound", "southbound", "northd"],
+  rabbitmq: ["server"],
   edge: ["haproxy"],
 };
 
@@ -76,6 +78,7 @@ export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[
   const images = definitions.flatMap((one) => [
     one.image ?? one.name,
     ...one.processes.flatMap((process) => process.image ?? []),
+    ...(one.needs?.includes("rabbitmq") ? ["rabbitmq"] : []),
   ]);
   const known = Object.fromEntries(definitions.map((one) => [one.name, one.processes.map((process) => process.name)]));
   const options = definitions.map((definition) => optionProblems(args, definition));
@@ -91,6 +94,7 @@ export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[
         { ...backingProcesses, ...known },
         quorumSets,
       ).map((problem) => `sizes${problem}`),
+      ...claimProblems(args, definitions),
       ...validateEndpointNames(args.endpoint).map((problem) => `endpoint${problem}`),
       ...givenCertificateProblems(args),
       ...overrideTargetProblems(args, definitions),
@@ -135,6 +139,20 @@ export function missingServices(definitions: readonly ServiceDefinition[]): stri
     const verb = who.length > 1 ? "need" : "needs";
     return `services: lacks ${name}, which ${who.join(" and ")} ${verb}; add it`;
   });
+}
+
+/** Sizes that give several pods to a process with a volume. */
+function claimProblems(args: CloudPlanArgs, definitions: readonly ServiceDefinition[]): string[] {
+  return definitions.flatMap((definition) =>
+    definition.processes.flatMap((process) => {
+      const replicas = args.sizes?.[definition.name]?.[process.name]?.replicas ?? 1;
+      return process.claims?.length && replicas > 1
+        ? [
+            `sizes.${definition.name}.${process.name}.replicas: ${replicas} pods cannot share its volume, which belongs to one at a time; remove it`,
+          ]
+        : [];
+    }),
+  );
 }
 
 function profileProblems(args: CloudPlanArgs): string[] {
@@ -224,7 +242,7 @@ export function definitionProblems(definition: ServiceDefinition, all: readonly 
     ...(definition.needs ?? []).filter((name) => !names.includes(name)).map((name) => `needs ${name}`),
     ...definition.processes.flatMap((process) =>
       (process.talksTo ?? [])
-        .filter((name) => name !== edgeName && !names.includes(name))
+        .filter((name) => ![edgeName, consolesName, ...names].includes(name))
         .map((name) => `process ${process.name} talks to ${name}`),
     ),
     ...(definition.setup ?? []).flatMap((setup) =>
@@ -242,6 +260,9 @@ export function definitionProblems(definition: ServiceDefinition, all: readonly 
         (process) =>
           `${where}: process ${process.name} runs on hosts, and listens or talks to somebody, without the host's network; give it perNode.hostNetwork`,
       ),
+    ...(definition.messaging === true && !definition.needs?.includes("rabbitmq")
+      ? [`${where}: has messaging, but does not need rabbitmq; add it to its needs`]
+      : []),
     ...twice.map((option) => `${where}: ${option} stands in its plain and in its secret configuration; keep one`),
     ...(all.filter((one) => one.name === definition.name).length > 1 ? [`${where}: there are two of this name`] : []),
   ];
@@ -256,10 +277,11 @@ export function optionList(series: string, service: string): OptionList | undefi
 function optionProblems(args: CloudPlanArgs, definition: ServiceDefinition): CloudProblems {
   const overrides: ConfigFiles = args.overrides?.[definition.name] ?? {};
   const errors = ownedProblems(definition, overrides);
-  const list = optionList(args.release.series, definition.name);
-  if (list === undefined) {
+  const kept = optionList(args.release.series, definition.name);
+  if (kept === undefined) {
     return { errors, warnings: [] };
   }
+  const list = withLikes(kept, definition.optionsLike ?? {});
   const own = (file: string, section: string, option: string) =>
     `definition ${definition.name}: ${file} [${section}] ${option}`;
   const override = (file: string, section: string, option: string) =>
@@ -274,6 +296,15 @@ function optionProblems(args: CloudPlanArgs, definition: ServiceDefinition): Clo
     errors: [...errors, ...checks.flatMap((check) => check.errors)],
     warnings: checks.flatMap((check) => check.warnings),
   };
+}
+
+/** A list that knows further files, each by the options of another one. */
+function withLikes(list: OptionList, likes: Record<string, string>): OptionList {
+  const files = Object.entries(likes).flatMap(([file, like]) => {
+    const sections = list.files[like];
+    return sections === undefined || list.files[file] !== undefined ? [] : [[file, sections] as const];
+  });
+  return { ...list, files: { ...list.files, ...Object.fromEntries(files) } };
 }
 
 /** Options that an override sets although the component owns them. */

@@ -26,6 +26,9 @@ put() {
 put_certificates() {
   put ca.crt /etc/pki/CA/cacert.pem 0644
   put ca.crt /etc/pki/qemu/ca-cert.pem 0644
+  put console-ca.crt /etc/pki/libvirt-vnc/ca-cert.pem 0644
+  put console-tls.crt /etc/pki/libvirt-vnc/server-cert.pem 0644
+  put console-tls.key /etc/pki/libvirt-vnc/server-key.pem 0600
   for party in server client; do
     put tls.crt "/etc/pki/libvirt/${party}cert.pem" 0644
     put tls.key "/etc/pki/libvirt/private/${party}key.pem" 0600
