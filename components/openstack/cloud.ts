@@ -22,10 +22,12 @@ import { cloudsYaml } from "./clouds-yaml";
 import { backingNames, connections, usesOvn } from "./connections";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
+import { hostCertificates } from "./host-certificates";
 import { sweepJob } from "./registration-job";
 import { OpenStackService } from "./service";
 import { sharedSecrets } from "./service-secrets";
 import { factoriesOf, validateCloud } from "./validate";
+import { hostListProblems, networkPlaceProblems } from "./validate-networks";
 
 /**
  * An OpenStack cloud on a Kubernetes cluster: authority, API edge, backing services, and the services of a release.
@@ -130,9 +132,13 @@ function checkFacts(args: OpenStackCloudArgs, facts: ClusterFacts): ClusterFacts
       `dnsDomain: the cluster's DNS domain is ${facts.dnsDomain}, not ${expected}; set dnsDomain to it`,
     );
   }
-  const problems = validateEndpointPlaces(args.endpoint, facts);
+  const problems = [
+    ...validateEndpointPlaces(args.endpoint, facts).map((problem) => `endpoint${problem}`),
+    ...networkPlaceProblems(args, facts),
+    ...hostListProblems(args, facts),
+  ];
   if (problems.length > 0) {
-    throw new pulumi.RunError(problems.map((problem) => `endpoint${problem}`).join("\n"));
+    throw new pulumi.RunError(problems.join("\n"));
   }
   return facts;
 }
@@ -283,6 +289,7 @@ function layServices(
   ]);
   const ovn = layOvn(build, context, parent);
   there.set("ovn", ovn?.resources ?? []);
+  const certificates = hostCertificates(name, build, context, parent);
   const services = new Map<string, OpenStackService>();
   const sharedSecret = sharedSecrets(name, parent);
   for (const definition of inOrder(definitions)) {
@@ -290,6 +297,7 @@ function layServices(
     const neededFrom = (names: readonly string[]) => [
       ...shared.authority,
       ...(ovn?.credentials ?? []),
+      ...certificates,
       ...names.flatMap((need) => there.get(need) ?? []),
     ];
     const service = new OpenStackService(

@@ -1,5 +1,5 @@
 import type { OvnFacts } from "../backing/ovn-facts";
-import type { HostRole } from "../cluster/args";
+import type { HostFacts, HostRole } from "../cluster/args";
 import type { ConfigFiles } from "../kit/config";
 import type { SecurityException } from "../kit/pod";
 import type { Probe } from "../kit/probes";
@@ -43,6 +43,11 @@ export interface CloudFacts {
   compute: ComputeFacts;
   /** Names of the hosts that do something, in the order of the cluster's list. Where no host is a gateway, those with a provider interface are. */
   hosts(role: HostRole): readonly string[];
+  /**
+   * A host by its name.
+   * @throws Error if the cluster has none of that name
+   */
+  host(name: string): HostFacts;
   /** OVN's databases, and what their clients prove themselves with. */
   ovn: OvnFacts;
 }
@@ -190,6 +195,8 @@ export interface ProcessDefinition {
   claims?: readonly ClaimDefinition[];
   /** Configuration files it reads. @default all of the service's */
   configFiles?: readonly string[];
+  /** Files of other formats that it alone has, by name, beside the configuration files. @default none */
+  files?: Record<string, string>;
   /** Whom it connects to: `mariadb`, `memcached`, `rabbitmq`, `ovn-northbound`, `ovn-southbound` (which put the certificate of `CloudFacts.ovn` into its pods), `edge` (all endpoints), `consoles` (of virtual machines, on their hosts), or `<service>` of another definition. @default none */
   talksTo?: readonly string[];
   /** Key repositories that it reads, by name in the definition's `keyRepositories`. @default none */

@@ -5,7 +5,7 @@ import { Profile } from "../kit/profile";
 import { sizeOf } from "../kit/sizes";
 import type { CloudPlanArgs } from "./args";
 import type { CloudFacts, EndpointInterface, ServiceDefinition, ServiceFactory } from "./definition";
-import { computeFacts, hostNames, networkFacts } from "./networks-plan";
+import { computeFacts, hostNames, hostOf, networkFacts } from "./networks-plan";
 
 /** Path of the authority's certificate in every pod of an OpenStack service. */
 export const caFile = "/etc/stratiform/ca/ca.crt";
@@ -101,6 +101,7 @@ function cloudFacts(args: CloudPlanArgs, catalogue: ImageCatalogue, ports: Endpo
     networks: networkFacts(args),
     compute: computeFacts(args),
     hosts: (role) => hostNames(args.hosts ?? [], role),
+    host: (host) => hostOf(args.hosts ?? [], host),
     ovn: ovnFacts(name, dnsDomain, {
       northbound: size("ovn", "northbound").replicas,
       southbound: size("ovn", "southbound").replicas,

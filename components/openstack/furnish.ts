@@ -5,6 +5,7 @@ import { entryPath } from "../kit/catalogue";
 import type { MountPlan } from "../kit/pod";
 import type { VolumePlan } from "../kit/volumes";
 import { authorityConfigMap } from "../platform/authority";
+import { consoleTls } from "./console-tls";
 import type { ProcessDefinition } from "./definition";
 import { caFile } from "./facts";
 import type { ServiceBuild } from "./service-build";
@@ -101,4 +102,10 @@ export function addAuthority(furnishing: Furnishing): void {
 export function addOvnCertificate(furnishing: Furnishing): void {
   furnishing.volumes["ovn-tls"] = { kind: "secret", name: ovnTlsSecret };
   furnishing.mounts.push({ volume: "ovn-tls", path: ovnTlsDirectory });
+}
+
+/** Puts into a pod what it proves itself with to the consoles of virtual machines, whole, so that it sees a new certificate. */
+export function addConsoleCertificate(furnishing: Furnishing): void {
+  furnishing.volumes["console-tls"] = { kind: "secret", name: consoleTls.secret };
+  furnishing.mounts.push({ volume: "console-tls", path: consoleTls.directory });
 }

@@ -25,6 +25,18 @@ export function hostNames(hosts: readonly HostFacts[], role: HostRole): string[]
   return found.map((host) => host.name);
 }
 
+/**
+ * A host by its name.
+ * @throws Error if there is none
+ */
+export function hostOf(hosts: readonly HostFacts[], name: string): HostFacts {
+  const host = hosts.find((one) => one.name === name);
+  if (host === undefined) {
+    throw new Error(`the cluster has no host ${name}`);
+  }
+  return host;
+}
+
 /** The networks of a cloud with every default in its place. */
 export function networkFacts(args: CloudPlanArgs): NetworkFacts {
   const { external, tunnel, datapath = Datapath.Auto, hosts, dnsServers } = args.networks ?? {};

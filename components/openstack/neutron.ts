@@ -30,7 +30,7 @@ const geneveHeaders = 38;
 /** Neutron with ML2/OVN: networks, subnets, ports, routers, floating IPs and security groups, which OVN then makes true. */
 export const neutron: ServiceFactory = (cloud) => ({
   name: service,
-  needs: ["keystone", "mariadb", "memcached", "ovn", "rabbitmq"],
+  needs: ["keystone", "mariadb", "memcached", "openvswitch", "ovn", "rabbitmq"],
   // Nova is told of ports that are ready; Placement of the addresses of routed networks.
   calls: ["nova", "placement"],
   catalog: [{ type: "network", port: 9696 }],

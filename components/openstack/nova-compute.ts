@@ -1,6 +1,7 @@
 import type { ConfigSections } from "../kit/config";
 import type { CloudFacts, ProcessDefinition } from "./definition";
 import { detectedDirectory, hostRun, hostState } from "./host-facts";
+import { consoleUrl } from "./nova-console";
 import { messagingSections, serviceCredentials, serviceUserSection } from "./sections";
 
 /** nova-compute's own configuration: nothing in it leads to a database. */
@@ -110,7 +111,7 @@ export function computeSections(cloud: CloudFacts): ConfigSections {
       live_migration_with_native_tls: true,
       live_migration_permit_auto_converge: true,
     },
-    vnc: { enabled: true, novncproxy_base_url: `${cloud.endpointPort("nova", "console", "public")}/vnc_lite.html` },
+    vnc: { enabled: true, novncproxy_base_url: consoleUrl(cloud) },
     os_vif_ovs: { ovsdb_connection: `unix:${cloud.path(image, "openvswitch")}/db.sock` },
     os_brick: { lock_path: `${state}/lock` },
     // The hosts' processors are compared by libvirt itself when a server moves.

@@ -2,6 +2,7 @@ import type { ConfigSections } from "../kit/config";
 import { http } from "../kit/probes";
 import type { CloudFacts, ServiceFactory, ServiceSecrets } from "./definition";
 import { computeFile, computeProcess, computeSections, hostOptions } from "./nova-compute";
+import { consoleEndpoint, consoleProcess, consoleSections } from "./nova-console";
 import {
   authToken,
   authTokenSecret,
@@ -47,7 +48,7 @@ export const nova: ServiceFactory = (cloud) => ({
   // They and Nova call each other, or are asked for only when a server is made.
   calls: ["glance", "neutron"],
   catalog: [{ type: "compute", port: 8774, path: "/v2.1" }],
-  endpointPorts: [{ name: "console", port: 6080, process: "novncproxy" }],
+  endpointPorts: [consoleEndpoint],
   databases: ["nova_api", "nova", "nova_cell0"],
   messaging: true,
   config: { [file]: controlSections(cloud), [computeFile]: computeSections(cloud) },
@@ -115,12 +116,7 @@ export const nova: ServiceFactory = (cloud) => ({
       beside: true,
       loginAtStart: true,
     },
-    {
-      ...worker(cloud, "novncproxy"),
-      port: 6080,
-      talksTo: ["mariadb", "rabbitmq"],
-      beside: true,
-    },
+    { ...consoleProcess(cloud, file), environment: named("novncproxy"), beside: true },
     {
       name: "metadata",
       wsgi: true,
@@ -173,7 +169,6 @@ function callerSecrets(secrets: ServiceSecrets, ...more: string[]): ConfigSectio
 /** All but nova-compute reads this. */
 function controlSections(cloud: CloudFacts): ConfigSections {
   const state = cloud.path("nova", "state");
-  const console = cloud.endpointPort("nova", "console", "public");
   return {
     ...databaseSection(),
     ...databaseSection("api_database"),
@@ -182,7 +177,7 @@ function controlSections(cloud: CloudFacts): ConfigSections {
     ...proxySection(),
     ...authToken(cloud, "nova"),
     ...serviceUserSection(cloud, "nova"),
-    DEFAULT: { use_stderr: true, state_path: state, web: cloud.path("nova", "novnc") },
+    DEFAULT: { use_stderr: true, state_path: state },
     conductor: { workers: cloud.size("nova", "conductor").workers },
     scheduler: {
       workers: cloud.size("nova", "scheduler").workers,
@@ -194,7 +189,7 @@ function controlSections(cloud: CloudFacts): ConfigSections {
     // With the token of whoever asked.
     glance: asUser(cloud),
     keystone: asUser(cloud),
-    vnc: { enabled: true, novncproxy_host: "0.0.0.0", novncproxy_base_url: `${console}/vnc_lite.html` },
+    ...consoleSections(cloud),
   };
 }
 

@@ -66,7 +66,7 @@ export function plainFiles(
   for (const [file, sections] of Object.entries(filesOf(process, mergeFiles(definition.config, overrides)))) {
     add(file, renderOslo(sections));
   }
-  for (const [file, text] of Object.entries(definition.files ?? {})) {
+  for (const [file, text] of Object.entries({ ...definition.files, ...process.files })) {
     add(file, text);
   }
   if (process.wsgi === true) {

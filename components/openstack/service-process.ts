@@ -6,8 +6,17 @@ import { type HashedPlace, hashedConfigMap, hashedSecret } from "../kit/hashed";
 import { labelsOf, selectorOf } from "../kit/labels";
 import type { PodPlan } from "../kit/pod";
 import { deploymentSpec } from "../kit/workload";
+import { usesConsoles } from "./console-tls";
 import type { ProcessDefinition } from "./definition";
-import { addAuthority, addClaims, addFiles, addKeyRepositories, addOvnCertificate, type Furnishing } from "./furnish";
+import {
+  addAuthority,
+  addClaims,
+  addConsoleCertificate,
+  addFiles,
+  addKeyRepositories,
+  addOvnCertificate,
+  type Furnishing,
+} from "./furnish";
 import type { ServiceBuild } from "./service-build";
 import { blankSecrets, plainFiles, secretFiles, uwsgiFile } from "./service-files";
 
@@ -77,8 +86,8 @@ function processPod(build: ServiceBuild, process: ProcessDefinition, files: Furn
 }
 
 /**
- * A process' ConfigMap, Secret, key repositories, CA and certificate for OVN, as volumes. The names carry the content: a change rolls just the
- * pods that read it.
+ * A process' ConfigMap, Secret, key repositories, CA and certificates for OVN and consoles, as volumes. The names carry the
+ * content: a change rolls just the pods that read it.
  */
 export function processFiles(
   build: ServiceBuild,
@@ -110,6 +119,9 @@ export function processFiles(
   }
   if (process.talksTo?.some((target) => target.startsWith(`${ovnService}-`))) {
     addOvnCertificate(furnishing);
+  }
+  if (usesConsoles(process)) {
+    addConsoleCertificate(furnishing);
   }
   addKeyRepositories(furnishing, build, process.keyRepositories ?? [], image);
   resources.push(...addClaims(furnishing, build, process, image));

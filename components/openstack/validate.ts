@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
+import { ovnService } from "../backing/ovn-facts";
 import type { ConfigFiles } from "../kit/config";
 import { debianCatalogue } from "../kit/debian-catalogue";
 import { checkOptions, type OptionList } from "../kit/options";
@@ -12,11 +13,12 @@ import { checkSizes } from "../kit/sizes";
 import { authorityProblems, certificateProblems } from "../platform/certificate-check";
 import { validateEndpointNames } from "../platform/validate-endpoint";
 import type { CloudPlanArgs } from "./args";
-import { backingNames, consolesName, edgeName } from "./connections";
+import { backingNames, consolesName, edgeName, usesOvn } from "./connections";
 import type { ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define, endpointHost, outlineOf } from "./facts";
 import { blankSecrets } from "./service-files";
-import { knownServices } from "./services";
+import { impliedServices, knownServices } from "./services";
+import { cloudNetworkProblems, roleProblems } from "./validate-networks";
 
 /** What is wrong with a cloud's arguments, and what will be wrong one day. */
 export interface CloudProblems {
@@ -32,6 +34,8 @@ const baseImages = ["mariadb", "memcached", "haproxy", "keepalived", "client"];
 /** Sets that decide by majority. */
 const quorumSets = [
   { service: "mariadb", process: "server" },
+  { service: ovnService, process: "northbound" },
+  { service: ovnService, process: "southbound" },
   { service: "rabbitmq", process: "server" },
 ];
 
@@ -39,13 +43,16 @@ const quorumSets = [
 const backingProcesses: Record<string, string[]> = {
   mariadb: ["server", "proxy"],
   memcached: ["server"],
+  ovn: ["northbound", "southbound", "northd"],
   rabbitmq: ["server"],
   edge: ["haproxy"],
 };
 
-/** The factories of a cloud: those named in `services`, then a third party's own. */
+/** The factories of a cloud: those named in `services`, those that these cannot do without, then a third party's own. */
 export function factoriesOf(args: CloudPlanArgs, own: readonly ServiceFactory[]): ServiceFactory[] {
-  return [...args.services.flatMap((name) => knownServices[name] ?? []), ...own];
+  const implied = args.services.flatMap((name) => impliedServices[name] ?? []);
+  const names = new Set([...args.services, ...implied]);
+  return [...[...names].flatMap((name) => knownServices[name] ?? []), ...own];
 }
 
 /**
@@ -53,7 +60,12 @@ export function factoriesOf(args: CloudPlanArgs, own: readonly ServiceFactory[])
  * @param own definitions of a third party
  */
 export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[] = []): CloudProblems {
-  const early = [...serviceProblems(args, own), ...profileProblems(args), ...nameProblems(args)];
+  const early = [
+    ...serviceProblems(args, own),
+    ...profileProblems(args),
+    ...nameProblems(args),
+    ...cloudNetworkProblems(args),
+  ];
   if (early.length > 0) {
     return { errors: early, warnings: [] };
   }
@@ -72,7 +84,10 @@ export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[
   const options = definitions.map((definition) => optionProblems(args, definition));
   return {
     errors: [
-      ...checkRelease(args.release, [...new Set([...baseImages, ...images])]).map((problem) => `release${problem}`),
+      ...roleProblems(args, definitions),
+      ...checkRelease(args.release, [
+        ...new Set([...baseImages, ...(usesOvn(definitions) ? [ovnService] : []), ...images]),
+      ]).map((problem) => `release${problem}`),
       ...checkSizes(
         args.profile ?? defaults.profile,
         args.sizes ?? {},
@@ -237,6 +252,14 @@ export function definitionProblems(definition: ServiceDefinition, all: readonly 
   const twice = disjoint(definition.config, definition.secretConfig?.(blankSecrets) ?? {});
   return [
     ...unknown.map((what) => `${where}: ${what}, which the cloud does not have; enable it`),
+    ...definition.processes
+      .filter(
+        ({ perNode, port, talksTo }) => perNode && !perNode.hostNetwork && (port !== undefined || talksTo?.length),
+      )
+      .map(
+        (process) =>
+          `${where}: process ${process.name} runs on hosts, and listens or talks to somebody, without the host's network; give it perNode.hostNetwork`,
+      ),
     ...(definition.messaging === true && !definition.needs?.includes("rabbitmq")
       ? [`${where}: has messaging, but does not need rabbitmq; add it to its needs`]
       : []),
