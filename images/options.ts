@@ -4,7 +4,7 @@ import { repositoryDirectory } from "../lab/toolchain/cache";
 import type { Reporter } from "../lab/toolchain/reporter";
 import { ensureImages } from "./build";
 import { runInImage } from "./chroot";
-import { type OptionSource, optionSources } from "./option-supplement";
+import { loginOptions, type OptionSource, optionSources } from "./option-supplement";
 import { imageSeries } from "./recipes";
 
 /** One option as the oslo-config-generator of the images describes it (`--format json`); only what is used here. */
@@ -44,6 +44,7 @@ export interface CompactOptions {
   series: string;
   version: string;
   dynamic?: string[];
+  named?: Record<string, Record<string, string>>;
   files: Record<string, Record<string, Record<string, CompactOption>>>;
 }
 
@@ -72,6 +73,32 @@ export function compactOptions(generated: GeneratedOptions): Record<string, Reco
       section,
       sorted(opts.map((option) => [plainName(option.dest), compactOption(section, option)])),
     ]),
+  );
+}
+
+/**
+ * Adds what the generator does not list: options by which a service logs in, and sections read with the options of others.
+ * @throws Error if a section is to be read like one that no file has
+ */
+export function supplementOptions(
+  files: CompactOptions["files"],
+  { login = [], alike = {}, named = {} }: Pick<OptionSource, "login" | "alike" | "named">,
+): CompactOptions["files"] {
+  const models = [...Object.values(alike), ...Object.values(named).flatMap((kinds) => Object.values(kinds))];
+  const missing = models.find((model) => !Object.values(files).some((file) => file[model] !== undefined));
+  if (missing !== undefined) throw new Error(`the generator lists no section [${missing}] that others could be like`);
+  return Object.fromEntries(
+    Object.entries(files).map(([name, sections]) => {
+      const logins = login.flatMap((section): [string, Record<string, CompactOption>][] => {
+        const listed = sections[section];
+        return listed === undefined ? [] : [[section, sorted(Object.entries({ ...loginOptions, ...listed }))]];
+      });
+      const likes = Object.entries(alike).flatMap(([section, model]): [string, Record<string, CompactOption>][] => {
+        const listed = sections[model];
+        return listed === undefined ? [] : [[section, { ...listed, ...sections[section] }]];
+      });
+      return [name, sorted(Object.entries({ ...sections, ...Object.fromEntries([...logins, ...likes]) }))];
+    }),
   );
 }
 
@@ -156,7 +183,8 @@ export async function currentOptions(service: string, report: Reporter): Promise
     // Debian's own revision changes nothing in the list.
     version: version.replace(/^\d+:/, "").replace(/-[^-]*$/, ""),
     ...(source.dynamic === undefined ? {} : { dynamic: [...source.dynamic] }),
-    files: sorted(await Promise.all(files)),
+    ...(source.named === undefined ? {} : { named: Object.assign({}, source.named) }),
+    files: supplementOptions(sorted(await Promise.all(files)), source),
   };
 }
 
@@ -204,7 +232,9 @@ export async function validateConfig(
   const built = images[source.image ?? image];
   if (built === undefined) throw new Error(`there is no image ${source.image ?? image}`);
   const sections = [...configText.matchAll(/^\[([^\]\n]+)\]/gm)].map((match) => match[1] ?? "");
-  const unlisted = (source.dynamic ?? []).flatMap((pattern) => sections.filter((section) => matches(pattern, section)));
+  const byName = Object.keys(source.named ?? {}).flatMap((option) => namedSections(configText, option));
+  const patterns = [...(source.dynamic ?? []), ...Object.keys(source.alike ?? {}), ...byName];
+  const unlisted = patterns.flatMap((pattern) => sections.filter((section) => matches(pattern, section)));
   const command = [
     ...["oslo-config-validator", ...namespaceArguments(namespaces), "--input-file", `/mnt/${name}`],
     ...[...new Set(unlisted)].flatMap((section) => ["--exclude-group", section]),
@@ -212,6 +242,12 @@ export async function validateConfig(
   // The validator speaks on standard error.
   const shell = ["sh", "-c", 'exec "$@" 2>&1', "sh", ...command];
   return runInImage(built.image.layers, shell, { [name]: configText }, report);
+}
+
+/** Sections that an option of a rendered file names as `name:kind`. */
+function namedSections(configText: string, option: string): string[] {
+  const value = new RegExp(`^${option.split(".")[1]} *= *(.*)$`, "m").exec(configText)?.[1] ?? "";
+  return value.split(",").map((pair) => pair.split(":")[0]?.trim() ?? "");
 }
 
 function matches(pattern: string, section: string): boolean {

@@ -78,12 +78,12 @@ export function busUserJob(
             image: reference,
             command: argumentVector(image, entry, ["sh", `${inputs}/rabbitmq-user.sh`]),
             env: {
-              DOMAIN: bus.domain,
-              COOKIE_FILE: `${cookie}/cookie`,
-              DEFINITIONS_FILE: `${inputs}/definitions.json`,
+              BUS_DOMAIN: bus.domain,
+              BUS_COOKIE_FILE: `${cookie}/cookie`,
+              BUS_DEFINITIONS_FILE: `${inputs}/definitions.json`,
               RABBITMQ_USE_LONGNAME: "true",
-              RABBITMQCTL: argumentVector(image, entry, ["rabbitmqctl"]).join(" "),
-              ATTEMPTS: String(attempts),
+              BUS_CTL: argumentVector(image, entry, ["rabbitmqctl"]).join(" "),
+              BUS_ATTEMPTS: String(attempts),
             },
             mounts: [
               { volume: "input", path: inputs },

@@ -10,6 +10,9 @@ export const distributionPorts: readonly number[] = [4369, 25672];
 /** The second of them: the node's own. */
 export const nodePort = 25672;
 
+/** Ports on which members hand each other copies of streams (the default of Osiris, RabbitMQ's log of streams). */
+export const streamPorts = { first: 6000, last: 6500 } as const;
+
 /** Service whose name means all members, whether they are ready or not. */
 export const membersService = "rabbitmq-members";
 

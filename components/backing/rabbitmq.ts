@@ -22,6 +22,7 @@ import {
   memberDomain,
   membersService,
   nodePort,
+  streamPorts,
 } from "./rabbitmq-config";
 
 const service = "rabbitmq";
@@ -130,6 +131,8 @@ function layPolicy(
     });
   const ofClients = policy(clients, [busPort]);
   const ofMembers = policy([members, ...administrators], distributionPorts);
+  const peers = [{ podSelector: { matchLabels: selectorOf(context.cloud, service, server) } }];
+  const streams = [{ protocol: "TCP", port: streamPorts.first, endPort: streamPorts.last }];
   return new k8s.networking.v1.NetworkPolicy(
     name,
     {
@@ -138,7 +141,8 @@ function layPolicy(
         ...ofMembers,
         ingress: pulumi
           .all([ofClients.ingress, ofMembers.ingress])
-          .apply(([left, right]) => [...(left ?? []), ...(right ?? [])]),
+          .apply(([left, right]) => [...(left ?? []), ...(right ?? []), { from: peers, ports: streams }]),
+        egress: pulumi.output(ofMembers.egress).apply((rules) => [...(rules ?? []), { to: peers, ports: streams }]),
       },
     },
     context.inNamespace(parent),
@@ -276,14 +280,14 @@ function memberEnvironment(context: CloudContext, data: string): Record<string, 
   const program = (name: string): string => argumentVector(service, entry, [name]).join(" ");
   return {
     HOME: run,
-    RUN: run,
-    DATA: data,
-    DOMAIN: domain,
-    MEMBERS_FILE: `${places.members}/count`,
-    COOKIE_FILE: `${places.cookie}/cookie`,
+    BUS_RUN: run,
+    BUS_DATA: data,
+    BUS_DOMAIN: domain,
+    BUS_MEMBERS_FILE: `${places.members}/count`,
+    BUS_COOKIE_FILE: `${places.cookie}/cookie`,
     BUS_PORT: String(busPort),
-    NODE_PORT: String(nodePort),
-    FILE_LIMIT: String(fileLimit),
+    BUS_NODE_PORT: String(nodePort),
+    BUS_FILE_LIMIT: String(fileLimit),
     // Also what programs that are started in the pod by hand take for their node.
     RABBITMQ_NODENAME: `rabbit@$(POD_NAME).${domain}`,
     RABBITMQ_USE_LONGNAME: "true",
@@ -295,9 +299,9 @@ function memberEnvironment(context: CloudContext, data: string): Record<string, 
     RABBITMQ_LOGS: "-",
     // No picture of the memory where the machine ends: it would fill the directory, and holds messages.
     ERL_CRASH_DUMP_SECONDS: "0",
-    RABBITMQ_SERVER: program("rabbitmq-server"),
-    RABBITMQCTL: program("rabbitmqctl"),
-    RABBITMQ_QUEUES: program("rabbitmq-queues"),
-    RABBITMQ_STREAMS: program("rabbitmq-streams"),
+    BUS_SERVER: program("rabbitmq-server"),
+    BUS_CTL: program("rabbitmqctl"),
+    BUS_QUEUES: program("rabbitmq-queues"),
+    BUS_STREAMS: program("rabbitmq-streams"),
   };
 }

@@ -20,6 +20,8 @@ export interface OptionList {
   files: Record<string, OptionSections>;
   /** Sections with options that no list can name, such as those of storage backends; `*` stands for any text. @default none */
   dynamic?: readonly string[];
+  /** Sections that an option names as `name:kind`, such as Glance's stores: `<section>.<option>` → kind → section whose options it has. @default none */
+  named?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** What was found. Each begins with the place. */
@@ -63,12 +65,36 @@ export function checkOptions(list: OptionList, files: ConfigFiles, where: Option
     } else if (!isMapping(sections)) {
       found.errors.push(`${where(file, "", "")}: must be a mapping of sections; write "section: { option: value }"`);
     } else {
+      const extended = { ...known, ...namedSections(list, known, sections) };
       for (const [section, options] of Object.entries(sections)) {
-        checkSection(found, { list, known, file, section, where }, options);
+        checkSection(found, { list, known: extended, file, section, where }, options);
       }
     }
   }
   return found;
+}
+
+/** Sections that the options of a file name, with the options of their kind. */
+function namedSections(list: OptionList, known: OptionSections, sections: Record<string, unknown>): OptionSections {
+  const result: OptionSections = {};
+  for (const [place, kinds] of Object.entries(list.named ?? {})) {
+    const [section = "", option = ""] = place.split(".");
+    const options = own(sections, section);
+    const value = isMapping(options) ? own(options, option) : undefined;
+    // Written as a mapping or, in oslo.config's own form, as a text.
+    const pairs = isMapping(value)
+      ? Object.entries(value).map(([name, kind]) => [name, String(kind)])
+      : String(value ?? "")
+          .split(",")
+          .map((pair) => pair.split(":").map((part) => part.trim()));
+    for (const [name = "", kind = ""] of pairs) {
+      const model = own(known, own(kinds, kind) ?? "");
+      if (model !== undefined) {
+        result[name] = model;
+      }
+    }
+  }
+  return result;
 }
 
 interface SectionPlace {

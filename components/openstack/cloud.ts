@@ -20,11 +20,9 @@ import type { EndpointFacts, OpenStackCloudArgs } from "./args";
 import { type CloudBuild, cloudAuthority, endpointsFree, hostAliases, layEdge } from "./cloud-edge";
 import { cloudsYaml } from "./clouds-yaml";
 import { backingNames, connections, usesOvn } from "./connections";
-import { consoleCertificates } from "./console-tls";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
 import { hostCertificates } from "./host-certificates";
-import { libvirtTlsSecret } from "./libvirt";
 import { sweepJob } from "./registration-job";
 import { OpenStackService } from "./service";
 import { sharedSecrets } from "./service-secrets";
@@ -243,11 +241,6 @@ function publishAuthority(build: CloudBuild, context: CloudContext, authority: A
   ];
 }
 
-/** Whether pods of a service mount a Secret of the node namespace. */
-function usesSecret(definition: ServiceDefinition, secret: string): boolean {
-  return definition.processes.some((process) => Object.keys(process.perNode?.secrets ?? {}).includes(secret));
-}
-
 /** OVN, where something of the cloud uses it. */
 function layOvn(build: CloudBuild, context: CloudContext, parent: pulumi.Resource): Ovn | undefined {
   const { name, cluster, definitions, connections: net } = build;
@@ -296,10 +289,7 @@ function layServices(
   ]);
   const ovn = layOvn(build, context, parent);
   there.set("ovn", ovn?.resources ?? []);
-  const certificates = definitions.some((one) => usesSecret(one, libvirtTlsSecret))
-    ? hostCertificates(name, build.facts, context, parent)
-    : [];
-  const consoles = consoleCertificates(`${name}-console`, { facts: build.facts, context, definitions, parent });
+  const certificates = hostCertificates(name, build, context, parent);
   const services = new Map<string, OpenStackService>();
   const sharedSecret = sharedSecrets(name, parent);
   for (const definition of inOrder(definitions)) {
@@ -308,7 +298,6 @@ function layServices(
       ...shared.authority,
       ...(ovn?.credentials ?? []),
       ...certificates,
-      ...consoles,
       ...names.flatMap((need) => there.get(need) ?? []),
     ];
     const service = new OpenStackService(

@@ -13,7 +13,7 @@ export { OpenStackCloud } from "./cloud";
 export * from "./definition";
 export type { ComputeFacts, NetworkFacts } from "./host-facts";
 export { detectedDirectory, hostRun, hostState } from "./host-facts";
-export { authToken, authTokenSecret } from "./keystone-client";
+export * from "./sections";
 export { OpenStackService } from "./service";
 export type { OpenStackServiceArgs } from "./service-build";
 export { knownServices } from "./services";

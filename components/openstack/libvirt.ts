@@ -1,6 +1,5 @@
 import { exec } from "../kit/probes";
 import { consolePorts } from "./connections";
-import { consoleTls } from "./console-tls";
 import type { CloudFacts, HostPath, ServiceFactory } from "./definition";
 import { hostRun, hostState } from "./host-facts";
 
@@ -36,7 +35,7 @@ export const libvirt: ServiceFactory = (cloud) => {
           hostNetwork: { reason: "guests' interfaces are the host's, and hosts migrate guests to each other" },
           hostPid: { reason: "guests are processes of the host, and would end with a namespace of the pod's own" },
           hostPaths: hostPaths(cloud),
-          secrets: { [libvirtTlsSecret]: "/etc/stratiform/libvirt", [consoleTls.secret]: consoleTls.directory },
+          secrets: { [libvirtTlsSecret]: "/etc/stratiform/libvirt" },
           fields: { NODE_NAME: "spec.nodeName", HOST_IP: "status.hostIP" },
           start: { script: start, inputs: { VIRTUALIZATION: cloud.compute.virtualization } },
           scripts: guest,
@@ -95,9 +94,9 @@ const guestFile = [
   "dynamic_ownership = 1",
   'default_tls_x509_cert_dir = "/etc/pki/qemu"',
   "default_tls_x509_verify = 1",
-  // Consoles, on the ports that their proxy may reach: for it alone, by an authority of its own.
+  // Consoles too take only whom their own authority has signed: the proxy.
   "vnc_tls = 1",
-  'vnc_tls_x509_cert_dir = "/etc/pki/vnc"',
+  'vnc_tls_x509_cert_dir = "/etc/pki/libvirt-vnc"',
   "vnc_tls_x509_verify = 1",
   `remote_display_port_min = ${consolePorts.first}`,
   `remote_display_port_max = ${consolePorts.last}`,

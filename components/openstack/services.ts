@@ -3,6 +3,7 @@ import { glance } from "./glance";
 import { openvswitch } from "./host-network";
 import { keystone } from "./keystone";
 import { libvirt } from "./libvirt";
+import { neutron } from "./neutron";
 import { nova } from "./nova";
 import { placement } from "./placement";
 
@@ -11,6 +12,7 @@ export const knownServices: Readonly<Record<string, ServiceFactory>> = {
   glance,
   keystone,
   libvirt,
+  neutron,
   nova,
   openvswitch,
   placement,
@@ -19,5 +21,5 @@ export const knownServices: Readonly<Record<string, ServiceFactory>> = {
 /** Services on the hosts that another one cannot do without; nobody need name them. */
 export const impliedServices: Readonly<Record<string, readonly string[]>> = {
   neutron: ["openvswitch"],
-  nova: ["libvirt", "openvswitch"],
+  nova: ["libvirt"],
 };

@@ -11,6 +11,7 @@ import { factoriesOf } from "../../components/openstack/validate";
 import { edgeConfig } from "../../components/platform/edge-config";
 import { ensureImages, imageLayers } from "../../images/build";
 import { runInImage } from "../../images/chroot";
+import { optionSources } from "../../images/option-supplement";
 import { currentOptions, formatOptions, validateConfig } from "../../images/options";
 import { recipeChain } from "../../images/recipes";
 import { TerminalReporter } from "../../lab/report";
@@ -30,6 +31,15 @@ function renderedFiles(): { service: string; file: string; text: string }[] {
       Object.entries(files).map(([file, sections]) => ({ service: definition.name, file, text: renderOslo(sections) })),
     );
   });
+}
+
+/** A shell line that prints the application if the image lacks it: a line of uwsgi's configuration, a file or a module. */
+function applicationCheck(line: string): string {
+  const [kind, value = ""] = line.split("=");
+  if (kind === "wsgi-file") return `test -f ${value} || echo ${value}`;
+  const module = value.split(":")[0];
+  const find = `import importlib.util, sys; sys.exit(importlib.util.find_spec('${module}') is None)`;
+  return `python3 -c "${find}" || echo ${module}`;
 }
 
 describe("the images", function () {
@@ -67,8 +77,20 @@ describe("the images", function () {
   });
 
   it("have just the options that the repository's lists say", async () => {
-    const kept = path.join(repository, "components/openstack/options/2025.1/keystone.json");
-    assert.equal(formatOptions(await currentOptions("keystone", report)), fs.readFileSync(kept, "utf8"));
+    for (const service of Object.keys(optionSources)) {
+      const kept = path.join(repository, `components/openstack/options/2025.1/${service}.json`);
+      assert.equal(formatOptions(await currentOptions(service, report)), fs.readFileSync(kept, "utf8"), service);
+    }
+  });
+
+  it("have every program and every WSGI application that the catalogue names", async () => {
+    for (const [name, entry] of Object.entries(debianCatalogue)) {
+      const programs = Object.values(entry.programs).map(([program]) => `test -x ${program} || echo ${program}`);
+      const applications = Object.values(entry.wsgi ?? {}).map(applicationCheck);
+      const check = [...programs, ...applications].join("\n");
+      const missing = await runInImage(await imageLayers(name, report), ["sh", "/mnt/check"], { check }, report);
+      assert.equal(missing, "", `image ${name} lacks`);
+    }
   });
 
   it("are not made again, and state their packages", async () => {

@@ -9,6 +9,7 @@ import {
   formatOptions,
   type GeneratedOption,
   optionsFile,
+  supplementOptions,
 } from "../../images/options";
 
 function option(more: Partial<GeneratedOption>): GeneratedOption {
@@ -90,6 +91,31 @@ describe("option list from the generator", () => {
   });
 });
 
+describe("options that the generator does not list", () => {
+  const files = {
+    "a.conf": { keystone_authtoken: { auth_type: { type: "string" } }, privsep: { user: { type: "string" } } },
+    "b.conf": { DEFAULT: {} },
+  };
+
+  it("are added: those of a login, and sections that are read like others", () => {
+    const found = supplementOptions(files, { login: ["keystone_authtoken"], alike: { privsep_nova: "privsep" } });
+    assert.deepEqual(Object.keys(found["a.conf"] ?? {}), ["keystone_authtoken", "privsep", "privsep_nova"]);
+    assert.deepEqual(found["a.conf"]?.["privsep_nova"], files["a.conf"].privsep);
+    const login = Object.keys(found["a.conf"]?.["keystone_authtoken"] ?? {});
+    for (const name of ["auth_type", "auth_url", "password", "username"]) assert.ok(login.includes(name), name);
+    assert.deepEqual(login, [...login].sort());
+    assert.deepEqual(found["b.conf"], { DEFAULT: {} });
+  });
+
+  it("need the section that they are like", () => {
+    assert.throws(
+      () => supplementOptions(files, { alike: { a: "privsepp" } }),
+      /no section \[privsepp\] that others could be like/,
+    );
+    assert.throws(() => supplementOptions(files, { named: { "DEFAULT.x": { file: "stores" } } }), /\[stores\]/);
+  });
+});
+
 describe("option lists of the repository", () => {
   it("are there for every service that has options, and for no other", () => {
     const services = Object.keys(optionSources);
@@ -115,6 +141,7 @@ describe("option lists of the repository", () => {
       );
       assert.deepEqual(Object.keys(list.files), Object.keys(source.files));
       assert.deepEqual(list.dynamic ?? [], source.dynamic ?? []);
+      assert.deepEqual(list.named ?? {}, source.named ?? {});
     });
   }
 
@@ -131,5 +158,63 @@ describe("option lists of the repository", () => {
     assert.match(check({ token: { expiration: "long" } }).errors.join(), /whole number/);
     assert.match(check({ DEFAULT: { logdir: "/x" } }).warnings.join(), /write \[DEFAULT\] log_dir/);
     assert.match(check({ cache: { backend: "redis" } }).errors.join(), /redis/);
+  });
+
+  it("of nova and neutron refuse the field's misspelt queue option, naming the right one", async () => {
+    for (const service of ["nova", "neutron"]) {
+      const list = await committedOptions(service);
+      const { errors } = checkOptions(
+        list,
+        { [`${service}.conf`]: { oslo_messaging_rabbit: { rabbit_quorum_queues: true } } },
+        (...place) => place.join(" "),
+      );
+      assert.match(errors.join(), /did you mean `rabbit_quorum_queue`/);
+    }
+  });
+
+  it("have what services write to log in, to reach each other and to become root", async () => {
+    const written: Record<string, Record<string, string[]>> = {
+      placement: {
+        keystone_authtoken: ["auth_url", "auth_type", "username", "password", "project_name", "service_token_roles"],
+        placement_database: ["connection", "max_pool_size"],
+      },
+      glance: {
+        keystone_authtoken: ["username", "user_domain_name"],
+        os_glance_staging_store: ["filesystem_store_datadir"],
+        paste_deploy: ["flavor"],
+      },
+      neutron: {
+        keystone_authtoken: ["username"],
+        nova: ["auth_url", "endpoint_type", "password"],
+        placement: ["auth_url", "endpoint_type", "password"],
+        privsep: ["helper_command"],
+        oslo_messaging_rabbit: ["rabbit_quorum_queue", "rabbit_stream_fanout", "rabbit_transient_quorum_queue"],
+      },
+      nova: {
+        api_database: ["connection"],
+        keystone_authtoken: ["username"],
+        libvirt: ["virt_type", "live_migration_inbound_addr"],
+        neutron: ["password", "metadata_proxy_shared_secret", "valid_interfaces"],
+        nova_sys_admin: ["helper_command"],
+        os_brick: ["lock_path"],
+        os_vif_ovs: ["ovsdb_connection"],
+        placement: ["password"],
+        privsep_osbrick: ["helper_command"],
+        service_user: ["send_service_user_token", "password"],
+        vif_plug_ovs_privileged: ["helper_command"],
+        workarounds: ["skip_cpu_compare_on_dest"],
+      },
+    };
+    for (const [service, sections] of Object.entries(written)) {
+      const { files } = await committedOptions(service);
+      const main = files[service === "glance" ? "glance-api.conf" : `${service}.conf`] ?? {};
+      for (const [section, names] of Object.entries(sections)) {
+        for (const name of names) assert.ok(main[section]?.[name], `${service} [${section}] ${name}`);
+      }
+    }
+    const { files } = await committedOptions("neutron");
+    assert.ok(files["ml2_conf.ini"]?.["ovn"]?.["ovn_emit_need_to_frag"]);
+    assert.ok(files["neutron_ovn_metadata_agent.ini"]?.["DEFAULT"]?.["metadata_proxy_shared_secret"]);
+    assert.ok(files["neutron_ovn_metadata_agent.ini"]?.["ovn"]?.["ovn_sb_connection"]);
   });
 });

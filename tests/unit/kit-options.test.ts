@@ -197,4 +197,28 @@ describe("kit: options", () => {
         .filter((wrong) => !known.has(wrong) && /^[a-z]/.test(wrong));
     }
   });
+
+  it("knows sections that an option names, with the options of their kind", () => {
+    const stores: OptionList = {
+      service: "glance",
+      series: "2025.1",
+      named: { "DEFAULT.enabled_backends": { file: "store.file" } },
+      files: {
+        "glance-api.conf": {
+          DEFAULT: { enabled_backends: { type: "dict" } },
+          "store.file": { datadir: { type: "string" }, chunk: { type: "integer" } },
+        },
+      },
+    };
+    const problems = (enabled: OptionValue, sections: Record<string, Record<string, OptionValue>>) =>
+      checkOptions(stores, { "glance-api.conf": { DEFAULT: { enabled_backends: enabled }, ...sections } }, where)
+        .errors;
+    for (const enabled of [{ fast: "file" }, "slow:file, fast:file"]) {
+      assert.deepEqual(problems(enabled, { fast: { datadir: "/x" } }), []);
+      assert.match(problems(enabled, { fast: { datadri: "/x" } }).join(), /fast\.datadri: .*did you mean `datadir`/);
+      assert.match(problems(enabled, { fast: { chunk: "big" } }).join(), /whole number/);
+      assert.match(problems(enabled, { other: { datadir: "/x" } }).join(), /other\.datadir: unknown section/);
+    }
+    assert.match(problems({ fast: "tape" }, { fast: { datadir: "/x" } }).join(), /unknown section/);
+  });
 });

@@ -3,4 +3,4 @@
 # it waits for the others or for a majority. Environment: see rabbitmq-library.sh.
 # shellcheck source=/dev/null
 . "$(dirname "$0")/rabbitmq-library.sh"
-listens "$NODE_PORT"
+listens "$BUS_NODE_PORT"

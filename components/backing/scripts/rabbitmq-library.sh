@@ -1,11 +1,12 @@
 #!/bin/sh
-# What the scripts of the message bus share. Environment: RUN (directory in memory, and home of Erlang's cookie), NODE_PORT
+# What the scripts of the message bus share. Their own variables begin with BUS_: RabbitMQ takes NODE_PORT and the like for
+# its own, with and without RABBITMQ_ before them. Environment: BUS_RUN (directory in memory, and home of Erlang's cookie), BUS_NODE_PORT
 # (of the distribution), BUS_PORT (of the clients).
 
 # Puts the cookie where Erlang looks for it. Erlang refuses one that others may read, as files of a Secret can be.
 lay_cookie() {
   rm -f "$HOME/.erlang.cookie"
-  (umask 077 && tr -d '\n' <"$COOKIE_FILE" >"$HOME/.erlang.cookie")
+  (umask 077 && tr -d '\n' <"$BUS_COOKIE_FILE" >"$HOME/.erlang.cookie")
   chmod 0400 "$HOME/.erlang.cookie"
 }
 

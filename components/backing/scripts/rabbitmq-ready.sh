@@ -3,4 +3,4 @@
 # is without a majority. Environment: see rabbitmq-library.sh.
 # shellcheck source=/dev/null
 . "$(dirname "$0")/rabbitmq-library.sh"
-[ "$(cat "$RUN/phase" 2>/dev/null)" = joined ] && listens "$BUS_PORT"
+[ "$(cat "$BUS_RUN/phase" 2>/dev/null)" = joined ] && listens "$BUS_PORT"

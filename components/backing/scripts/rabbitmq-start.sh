@@ -1,8 +1,8 @@
 #!/bin/sh
 # First process of a member of the message bus: runs the server, and sees that it is one of the cluster. Member 0 begins
-# the cluster, the others join it. Environment: see rabbitmq-library.sh, and POD_NAME, RABBITMQ_NODENAME, MEMBERS_FILE (holds how
-# many members there are), DOMAIN (of all members' names), DATA (directory), COOKIE_FILE, FILE_LIMIT, RABBITMQ_SERVER,
-# RABBITMQCTL, RABBITMQ_QUEUES, RABBITMQ_STREAMS.
+# the cluster, the others join it. Environment: see rabbitmq-library.sh, and POD_NAME, RABBITMQ_NODENAME, BUS_MEMBERS_FILE (holds how
+# many members there are), BUS_DOMAIN (of all members' names), BUS_DATA (directory), BUS_COOKIE_FILE, BUS_FILE_LIMIT, BUS_SERVER,
+# BUS_CTL, BUS_QUEUES, BUS_STREAMS.
 set -eu
 umask 077
 here="$(dirname "$0")"
@@ -15,7 +15,7 @@ patience=20
 
 say() { printf 'member %s: %s\n' "$ordinal" "$*"; }
 
-members() { cat "$MEMBERS_FILE"; }
+members() { cat "$BUS_MEMBERS_FILE"; }
 
 # pause SECONDS: waits, but not when told to stop.
 pause() {
@@ -26,14 +26,14 @@ pause() {
 # ctl ARGUMENTS: asks this member, or with -n another one.
 ctl() {
   # shellcheck disable=SC2086 # a program and its arguments
-  timeout "$((patience + 10))" $RABBITMQCTL --quiet --timeout "$patience" "$@"
+  timeout "$((patience + 10))" $BUS_CTL --quiet --timeout "$patience" "$@"
 }
 
 # Names of the other members' nodes, member 0 first.
 others() {
   number=0
   while [ "$number" -lt "$(members)" ]; do
-    [ "$number" -eq "$ordinal" ] || echo "rabbit@${POD_NAME%-*}-$number.$DOMAIN"
+    [ "$number" -eq "$ordinal" ] || echo "rabbit@${POD_NAME%-*}-$number.$BUS_DOMAIN"
     number=$((number + 1))
   done
 }
@@ -48,7 +48,7 @@ find_cluster() {
   for node in $(others); do
     size="$(cluster_size "$node")"
     case "$size" in '') continue ;; esac
-    if [ "$size" -gt 1 ] || [ "$node" = "rabbit@${POD_NAME%-*}-0.$DOMAIN" ]; then
+    if [ "$size" -gt 1 ] || [ "$node" = "rabbit@${POD_NAME%-*}-0.$BUS_DOMAIN" ]; then
       echo "$node"
       return 0
     fi
@@ -57,7 +57,7 @@ find_cluster() {
 
 # Whether the data directory holds nothing of a server.
 is_blank() {
-  [ ! -e "$DATA/mnesia/$RABBITMQ_NODENAME" ]
+  [ ! -e "$BUS_DATA/mnesia/$RABBITMQ_NODENAME" ]
 }
 
 # Takes this member out of a cluster that still knows it from before it lost its data.
@@ -74,7 +74,7 @@ be_forgotten() {
 # Gives this member a copy of every queue and stream that others have.
 take_copies() {
   # shellcheck disable=SC2086 # a program and its arguments
-  timeout 300 $RABBITMQ_QUEUES --quiet grow "$RABBITMQ_NODENAME" all >/dev/null || say "could not copy every queue: see above"
+  timeout 300 $BUS_QUEUES --quiet grow "$RABBITMQ_NODENAME" all >/dev/null || say "could not copy every queue: see above"
   ctl list_vhosts --no-table-headers name | while read -r vhost; do
     ctl list_queues --vhost "$vhost" --no-table-headers name type </dev/null | while read -r queue type; do
       [ "$type" != stream ] || take_stream "$vhost" "$queue"
@@ -85,8 +85,14 @@ take_copies() {
 # take_stream VHOST STREAM
 take_stream() {
   # shellcheck disable=SC2086 # a program and its arguments
-  timeout 60 $RABBITMQ_STREAMS --quiet add_replica --vhost "$1" "$2" "$RABBITMQ_NODENAME" </dev/null >/dev/null 2>&1 ||
+  timeout 60 $BUS_STREAMS --quiet add_replica --vhost "$1" "$2" "$RABBITMQ_NODENAME" </dev/null >/dev/null 2>&1 ||
     say "has a copy of the stream $2 already, or could not take one"
+}
+
+# join NODE: joins its cluster, as a new member. Refused where that cluster knows it from before, and then once more.
+join() {
+  ctl join_cluster "$1" && return 0
+  ctl -n "$1" forget_cluster_node "$RABBITMQ_NODENAME" && ctl join_cluster "$1"
 }
 
 # Joins the cluster that there is, until it is one of it; member 0 alone is a cluster.
@@ -95,14 +101,19 @@ settle() {
     pause 1
   done
   told=no
-  while [ "$(cluster_size "$RABBITMQ_NODENAME")" = 1 ]; do
+  while :; do
+    case "$(cluster_size "$RABBITMQ_NODENAME")" in
+      # No answer says nothing.
+      '') pause 1 && continue ;;
+      1) ;;
+      *) break ;;
+    esac
     found="$(find_cluster)"
     if [ -n "$found" ]; then
       say "joins $found"
-      ctl -n "$found" forget_cluster_node "$RABBITMQ_NODENAME" >/dev/null 2>&1 || true
-      if ctl stop_app && ctl reset && ctl join_cluster "$found" && ctl start_app; then
+      if ctl stop_app && ctl reset && join "$found" && ctl start_app; then
         take_copies
-        break
+        continue
       fi
       say "could not join: tries again"
       ctl start_app || true
@@ -114,21 +125,23 @@ settle() {
     fi
     pause 2
   done
-  echo joined >"$RUN/phase"
+  echo joined >"$BUS_RUN/phase"
   say "is one of the cluster"
 }
 
 stop() {
-  rm -f "$RUN/phase"
+  stopping=yes
+  trap '' TERM INT
+  rm -f "$BUS_RUN/phase"
   [ -z "$settling" ] || kill "$settling" 2>/dev/null || true
   [ -z "$server" ] || kill -TERM "$server" 2>/dev/null || true
 }
 
-server='' settling=''
-rm -f "$RUN/phase"
+server='' settling='' stopping=no
+rm -f "$BUS_RUN/phase"
 limit="$(ulimit -n)"
-if [ "$limit" = unlimited ] || [ "$limit" -gt "$FILE_LIMIT" ]; then
-  ulimit -n "$FILE_LIMIT"
+if [ "$limit" = unlimited ] || [ "$limit" -gt "$BUS_FILE_LIMIT" ]; then
+  ulimit -n "$BUS_FILE_LIMIT"
 fi
 lay_cookie
 if is_blank && [ "$(members)" -gt 1 ]; then
@@ -136,20 +149,21 @@ if is_blank && [ "$(members)" -gt 1 ]; then
 fi
 trap stop TERM INT
 # shellcheck disable=SC2086 # a program and its arguments
-$RABBITMQ_SERVER &
+$BUS_SERVER &
 server=$!
 if [ "$ordinal" -eq 0 ] && [ "$(members)" -eq 1 ]; then
   # Nobody to ask, and each question costs a second.
-  echo joined >"$RUN/phase"
+  echo joined >"$BUS_RUN/phase"
 else
   settle &
   settling=$!
 fi
 status=0
 wait "$server" || status=$?
-# A signal ends the first wait before the server has ended.
-while kill -0 "$server" 2>/dev/null; do
+if [ "$stopping" = yes ]; then
+  # The signal ended the wait, not the server.
+  status=0
   wait "$server" || status=$?
-done
+fi
 say "the server has ended ($status)"
 exit "$status"

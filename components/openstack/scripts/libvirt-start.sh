@@ -4,7 +4,6 @@
 set -eu
 
 secret=/etc/stratiform/libvirt
-console=/etc/stratiform/console
 scripts=/etc/stratiform/scripts
 config=/run/libvirtd.conf
 qemu=/usr/bin/qemu-system-x86_64
@@ -15,33 +14,33 @@ fail() {
   exit 1
 }
 
-# put SOURCE TARGET MODE: a file of a Secret where libvirt or QEMU looks for it.
+# put SOURCE TARGET MODE: a file of the Secret where libvirt or QEMU looks for it.
 put() {
   mkdir -p "$(dirname "$2")"
-  cmp -s "$1" "$2" && return 0
-  cp "$1" "$2.new"
+  cmp -s "$secret/$1" "$2" && return 0
+  cp "$secret/$1" "$2.new"
   chmod "$3" "$2.new"
   mv -f "$2.new" "$2"
 }
 
 put_certificates() {
-  put "$secret/ca.crt" /etc/pki/CA/cacert.pem 0644
-  put "$secret/ca.crt" /etc/pki/qemu/ca-cert.pem 0644
+  put ca.crt /etc/pki/CA/cacert.pem 0644
+  put ca.crt /etc/pki/qemu/ca-cert.pem 0644
+  put console-ca.crt /etc/pki/libvirt-vnc/ca-cert.pem 0644
+  put console-tls.crt /etc/pki/libvirt-vnc/server-cert.pem 0644
+  put console-tls.key /etc/pki/libvirt-vnc/server-key.pem 0600
   for party in server client; do
-    put "$secret/tls.crt" "/etc/pki/libvirt/${party}cert.pem" 0644
-    put "$secret/tls.key" "/etc/pki/libvirt/private/${party}key.pem" 0600
-    put "$secret/tls.crt" "/etc/pki/qemu/$party-cert.pem" 0644
-    put "$secret/tls.key" "/etc/pki/qemu/$party-key.pem" 0600
+    put tls.crt "/etc/pki/libvirt/${party}cert.pem" 0644
+    put tls.key "/etc/pki/libvirt/private/${party}key.pem" 0600
+    put tls.crt "/etc/pki/qemu/$party-cert.pem" 0644
+    put tls.key "/etc/pki/qemu/$party-key.pem" 0600
   done
-  put "$console/ca.crt" /etc/pki/vnc/ca-cert.pem 0644
-  put "$console/tls.crt" /etc/pki/vnc/server-cert.pem 0644
-  put "$console/tls.key" /etc/pki/vnc/server-key.pem 0600
 }
 
 # A renewed certificate, or one that names a further host. QEMU reads its files whenever it needs them.
 follow_certificates() {
   while sleep 60; do
-    cmp -s "$secret/tls.crt" /etc/pki/libvirt/servercert.pem && cmp -s "$console/tls.crt" /etc/pki/vnc/server-cert.pem && continue
+    cmp -s "$secret/tls.crt" /etc/pki/libvirt/servercert.pem && continue
     put_certificates
     virt-admin server-update-tls libvirtd || echo "libvirtd did not take the new certificate"
   done
@@ -111,7 +110,7 @@ write_config() {
   } >"$config"
 }
 
-until grep -qxF "$HOST_IP" "$secret/hosts" && grep -qxF "$HOST_IP" "$console/hosts"; do
+until grep -qxF "$HOST_IP" "$secret/hosts"; do
   echo "waiting for a certificate that names $HOST_IP"
   sleep 2
 done
