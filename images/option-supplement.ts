@@ -48,8 +48,8 @@ const middleware = ["oslo.middleware.cors", "oslo.middleware.healthcheck", "oslo
 
 /** Kinds of Glance's stores, and the sections under which the generator lists their options. */
 const stores = {
-  cinder: "glance.store.cinder.store",
-  file: "glance.store.filesystem.store",
+  cinder: "cinder",
+  file: "file",
   http: "glance.store.http.store",
   rbd: "glance.store.rbd.store",
   s3: "glance.store.s3.store",
@@ -99,15 +99,15 @@ export const optionSources: Readonly<Record<string, OptionSource>> = {
     files: {
       "ml2_conf.ini": ["neutron.ml2", "neutron.ml2.ovn", "oslo.log"],
       "neutron.conf": [
-        ...["neutron", "neutron.agent", "neutron.db", "neutron.extensions", "neutron.qos"],
+        ...["neutron", "neutron.agent", "neutron.db", "neutron.experimental", "neutron.extensions"],
         ...["nova.auth", "ironic.auth", "placement.auth", "designate.auth"],
         ...["oslo.cache", "oslo.concurrency", "oslo.db", "oslo.messaging", "oslo.privsep"],
         ...["oslo.service.periodic_task", "oslo.service.service", "oslo.service.sslutils", "oslo.service.wsgi"],
         ...["oslo.versionedobjects", ...common, ...middleware],
       ],
-      // The agent reads nothing else: the server's files have credentials, and it runs on compute hosts.
+      // It is read beside neutron.conf, so what both know may stand in it.
       "neutron_ovn_metadata_agent.ini": [
-        ...["neutron.ovn.metadata.agent", "neutron", "neutron.agent", "neutron.ml2.ovn"],
+        ...["neutron", "neutron.agent", "neutron.base.agent", "neutron.ml2.ovn", "neutron.ovn.metadata.agent"],
         ...["oslo.concurrency", "oslo.log", "oslo.privsep"],
       ],
     },

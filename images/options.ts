@@ -56,6 +56,8 @@ const types: Readonly<Record<string, string>> = {
   "host address value": "host",
   "host domain value": "hostdomain",
   "hostname value": "hostname",
+  "IPv4 zone prefix": "integer",
+  "IPv6 zone prefix": "integer",
   "integer value": "integer",
   "ip address value": "ipaddress",
   "list value": "list",
