@@ -74,8 +74,8 @@ describe("options of a cloud", () => {
   });
 
   it("may be set for services of the cloud only", () => {
-    const [problem] = problems({ overrides: { glance: { "glance-api.conf": { DEFAULT: { debug: true } } } } });
-    assert.match(problem ?? "", /^overrides\.glance: glance is no service;/);
+    const [problem] = problems({ overrides: { swift: { "swift-api.conf": { DEFAULT: { debug: true } } } } });
+    assert.match(problem ?? "", /^overrides\.swift: swift is no service;/);
   });
 
   it("that are on their way out give a warning, and no error", () => {
