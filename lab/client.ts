@@ -69,7 +69,8 @@ export async function ensureClientFiles(record: LabRecord): Promise<ClientFiles>
 
 /**
  * Arguments of `podman run` for the client: nothing of this computer but the two files, and its network.
- * @param user numeric user and group that own the files
+ * @param options `user`: numeric user and group that own the files; `program`: what is run, by default the client;
+ *   `readable`: further files of this computer that it may read, at their own paths
  */
 export function clientArguments(
   files: ClientFiles,
@@ -80,6 +81,8 @@ export function clientArguments(
     hosts?: readonly string[];
     terminal?: boolean;
     input?: boolean;
+    program?: readonly string[];
+    readable?: readonly string[];
   },
 ): string[] {
   const { limits } = options;
@@ -93,9 +96,9 @@ export function clientArguments(
     ...(options.terminal ? ["--tty"] : []),
     ...(options.terminal || options.input ? ["--interactive"] : []),
     ...(options.hosts ?? []).flatMap((host) => ["--add-host", host]),
-    ...[files.clouds, files.ca].flatMap((file) => ["--volume", `${file}:${file}:ro`]),
+    ...[files.clouds, files.ca, ...(options.readable ?? [])].flatMap((file) => ["--volume", `${file}:${file}:ro`]),
     ...["--env", `OS_CLIENT_CONFIG_FILE=${files.clouds}`, "--env", `OS_CLOUD=${files.cloud}`],
-    ...[image, "openstack", ...args],
+    ...[image, ...(options.program ?? ["openstack"]), ...args],
   ];
 }
 
@@ -117,7 +120,7 @@ export function endpointNames({ endpoint }: Pick<StackCloud, "endpoint">): strin
 export async function clientCommand(
   record: LabRecord,
   args: readonly string[],
-  options: { terminal?: boolean; input?: boolean } = {},
+  options: { terminal?: boolean; input?: boolean; program?: readonly string[]; readable?: readonly string[] } = {},
 ): Promise<Command> {
   const files = await ensureClientFiles(record);
   const { cloud, cluster } = await readStackFile(stackFileOf(record));

@@ -5,6 +5,7 @@ import { labNames, requireRecord } from "./record";
 import { TerminalReporter } from "./report";
 import { start } from "./start";
 import { labStatus } from "./status";
+import { type VerifyOptions, verify } from "./verify";
 
 const defaultLab = process.env.STRATIFORM_LAB || "dev";
 
@@ -68,6 +69,15 @@ function program(report: TerminalReporter, exit: (code: number) => void): Comman
   sized("start", "lab, cluster, cloud and a check of them: npm start").action(async (options: LabOptions) =>
     exit(await start(options, report)),
   );
+  named("verify", "a server, its network, floating IP, metadata and console, and everything gone again: npm run verify")
+    .option("--hosts <number>", "on how many compute hosts a server is started (default: up to 2)", count)
+    .option("--image <file>", "disk of a guest, qcow2, that takes its key from metadata (default: one that is built)")
+    .option("--external <network>", "name of the external network (default: the first one)")
+    .option("--keep", "leave everything as it is after a failure")
+    .option("--clean", "only remove what earlier runs left")
+    .action(async (options: VerifyOptions & { name: string }) =>
+      exit((await verify(await Lab.open(options.name), options, report)) ? 0 : 1),
+    );
   for (const tool of handedOnTools) {
     root.command(tool).description(`${tool} with the lab's environment: ${tool} [--name <name>] -- …`);
   }
