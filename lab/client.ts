@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
-import type { ReleaseArgs } from "../components/kit/release";
+import { imageReference, type ReleaseArgs } from "../components/kit/release";
 import { readReleaseFile } from "../images/release-file";
 import { UserError } from "./error";
 import { computerPlan } from "./host";
@@ -135,6 +135,20 @@ export async function clientCommand(
     ...(await computerPlan()),
   });
   return asRoot(full);
+}
+
+/**
+ * Reference, by digest, of an image of the release that a lab's stack file names, for pods of its cluster.
+ * @throws UserError if there is no cloud, or no such image
+ */
+export async function releaseImage(record: LabRecord, name: string): Promise<string> {
+  const { cloud, cluster } = await readStackFile(stackFileOf(record));
+  if (cloud === undefined) throw new UserError(`${stackFileOf(record)}: has no stratiform:cloud; put it in again`);
+  const release = await readRelease(cloud.release);
+  if (release.images[name] === undefined) {
+    throw new UserError(`release ${release.name} has no image ${name}; use one that has it`);
+  }
+  return imageReference(release, cloud.registry ?? cluster?.imageMirror?.registry ?? "", name);
 }
 
 /** podman as root, for this terminal. Its own arguments hold no secret. */
