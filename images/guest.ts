@@ -23,7 +23,8 @@ export const guestUser = "guest";
 
 /** What the guest consists of, and what makes a disk of it. The programs run in the throw-away tree that they are unpacked into. */
 const guestPackages: readonly string[] = [
-  ...["base-files", "linux-image-cloud-amd64", "busybox-static", "dropbear-bin", "util-linux", "e2fsprogs"],
+  // liblzma5 is for depmod, which reads compressed modules with it and does not say so in its dependencies.
+  ...["base-files", "linux-image-cloud-amd64", "liblzma5", "busybox-static", "dropbear-bin", "util-linux", "e2fsprogs"],
   ...["syslinux", "mtools", "dosfstools", "qemu-utils"],
 ];
 

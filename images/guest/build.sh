@@ -72,6 +72,7 @@ printf 'root:x:0:\nguest:x:1000:\n' >"$guest/etc/group"
 echo /bin/sh >"$guest/etc/shells"
 
 # Modules with what they need, in the order in which they are loaded; what is built into the kernel is no file.
+chroot "$root" /usr/sbin/depmod "$kernel"
 add_modules() { # list in the guest, modules
   list=$guest/etc/$1
   : >"$list"
@@ -95,9 +96,10 @@ add_modules() { # list in the guest, modules
     done
   done
 }
-add_modules modules.early virtio_pci virtio_net virtio_blk virtio-rng af_packet
+add_modules modules.early virtio_pci virtio_net virtio_blk virtio-rng af_packet vfat nls_cp437 nls_ascii
+grep -q virtio_net "$guest/etc/modules.early" # without it there is no network
 # For the power button, configuration drives, and disks of other kinds: nobody waits for them.
-add_modules modules.late button evdev vfat nls_cp437 nls_ascii nls_iso8859-1 nls_utf8 ata_piix sr_mod isofs virtio_scsi sd_mod ext4
+add_modules modules.late button evdev nls_iso8859-1 nls_utf8 ata_piix sr_mod isofs virtio_scsi sd_mod ext4
 
 chmod 755 "$guest"
 find "$guest" -exec touch -h -d @0 {} +
@@ -116,7 +118,7 @@ END
 # A disk without partitions: its first sector is the boot loader of the file system on it.
 kib=40960
 mkdir -p tmp
-chroot "$root" /usr/sbin/mkfs.vfat -C -F 16 -n GUEST -i 5174a7f0 --invariant /guest/disk.raw "$kib" >/dev/null
+chroot "$root" /usr/sbin/mkfs.vfat -C -F 16 -n GUEST --invariant /guest/disk.raw "$kib" >/dev/null
 chroot "$root" /usr/bin/mcopy -i /guest/disk.raw /guest/vmlinuz /guest/initrd.gz /guest/syslinux.cfg ::
 chroot "$root" /usr/bin/syslinux --install /guest/disk.raw
 chroot "$root" /usr/bin/qemu-img convert -c -f raw -O qcow2 /guest/disk.raw /guest/guest.qcow2
