@@ -12,6 +12,7 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 
@@ -267,6 +268,11 @@ class Verification:
         self.events.done(time.monotonic() - begin, not well)
         return well
 
+    def clean(self):
+        """Only the removal of what earlier runs left."""
+        self.cloud = self.cloud()
+        return self.step("what earlier runs left", ("nova", "neutron", "glance"), lambda: counted(self.remove()) or "nothing")
+
     def step(self, step, services, work):
         begin = time.monotonic()
         self.events.begin(step, services)
@@ -303,6 +309,12 @@ class Verification:
         return f"hosts {', '.join(self.hosts)}; external network {self.external.name}"
 
     def make_image(self):
+        if self.options.guest_image:
+            found = [one for one in self.cloud.image.images() if one.name == self.options.guest_image and one.status == "active"]
+            if not found:
+                raise Failure(f"there is no active image {self.options.guest_image}; upload one, or give --image")
+            self.image = found[0]
+            return self.image.id
         self.image = self.cloud.image.create_image(
             self.name,
             filename=self.options.image,
@@ -441,20 +453,28 @@ class Verification:
 
 def parse(argv):
     parser = argparse.ArgumentParser(description="Verifies an OpenStack cloud")
-    parser.add_argument("--image", required=True, help="disk image of a guest that takes keys from the metadata service")
+    image = parser.add_mutually_exclusive_group(required=True)
+    image.add_argument("--image", help="disk image of a guest that takes root's key from the metadata service")
+    image.add_argument("--guest-image", help="name of such an image that is in the cloud already")
     parser.add_argument("--disk-format", default="qcow2")
     parser.add_argument("--mark", default="", help="text that the guest writes to its console")
-    parser.add_argument("--public-key", required=True, help="file with the public key that is to open the servers")
-    parser.add_argument("--identity", help="file with the private key (not with --events)")
+    parser.add_argument("--public-key", help="file with the public key that is to open the servers (only with --events)")
     parser.add_argument("--hosts", type=int, help="on how many compute hosts a server is started (default: up to 2)")
     parser.add_argument("--external", help="name of the external network (default: the first one)")
     parser.add_argument("--keep", action="store_true", help="leave everything as it is after a failure")
     parser.add_argument("--clean", action="store_true", help="only remove what earlier runs left")
     parser.add_argument("--events", action="store_true", help="speak with a program: JSON lines")
     options = parser.parse_args(argv)
-    with open(options.public_key, encoding="utf-8") as file:
-        options.public_key = file.read().strip()
+    if options.events != (options.public_key is not None):
+        parser.error("--events and --public-key go together: whoever is asked for ssh has the key")
     return options
+
+
+def key_pair(directory):
+    """Makes a key for this run; the files of its private and public part."""
+    private = f"{directory}/key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-C", PREFIX + "key", "-f", private], check=True)
+    return private, f"{private}.pub"
 
 
 def connect():
@@ -468,12 +488,12 @@ def connect():
 def main(argv):
     options = parse(argv)
     events = JsonEvents() if options.events else TextEvents()
-    reach = AskingReach(events) if options.events else LocalReach(options.identity)
-    run = Verification(connect, options, events, reach)
-    if options.clean:
-        run.cloud = connect()
-        return 0 if run.step("what earlier runs left", ("nova", "neutron", "glance"), lambda: counted(run.remove()) or "nothing") else 1
-    return 0 if run.run() else 1
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as directory:
+        private, public = (None, options.public_key) if options.events else key_pair(directory)
+        with open(public, encoding="utf-8") as file:
+            options.public_key = file.read().strip()
+        run = Verification(connect, options, events, AskingReach(events) if options.events else LocalReach(private))
+        return 0 if (run.clean() if options.clean else run.run()) else 1
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Tests of components/operations/scripts/verify.py with a stand-in for the SDK. Run by operations-verify.test.ts."""
 
+import contextlib
 import io
 import json
 import os
 import sys
+import tempfile
 import unittest
 from types import SimpleNamespace as Thing
 
@@ -143,7 +145,7 @@ class FakeReach:
 
 
 def options(**more):
-    return Thing(**{"image": "guest.qcow2", "disk_format": "qcow2", "mark": "guest: ready", "public_key": "ssh-ed25519 AAAA",
+    return Thing(**{"image": "guest.qcow2", "guest_image": None, "disk_format": "qcow2", "mark": "guest: ready", "public_key": "ssh-ed25519 AAAA",
                     "hosts": None, "external": None, "keep": False, **more})
 
 
@@ -238,6 +240,38 @@ class A_verification(unittest.TestCase):
         self.assertIn("no compute host is up", failure(events)["error"])
         _, events, _ = verification(FakeCloud(external=None))
         self.assertIn("cloud.networks.external", failure(events)["error"])
+
+
+    def test_takes_a_guest_that_is_there_and_leaves_it(self):
+        cloud = FakeCloud()
+        cloud.kinds["image"].add(name="mine", status="active")
+        well, events, _ = verification(cloud, guest_image="mine")
+        self.assertTrue(well, events)
+        self.assertEqual(cloud.left(), ["image"])
+        _, events, _ = verification(FakeCloud(), guest_image="mine")
+        self.assertIn("no active image mine", failure(events)["error"])
+
+    def test_only_removes_where_that_is_wanted(self):
+        cloud = FakeCloud(hosts=())
+        cloud.kinds["router"].add(name=verify.PREFIX + "dead")
+        run = verify.Verification(lambda: cloud, options(), verify.JsonEvents(io.StringIO()), FakeReach(cloud))
+        self.assertTrue(run.clean())
+        self.assertEqual(cloud.left(), [])
+
+
+class A_command_line(unittest.TestCase):
+    def test_is_refused_where_it_contradicts_itself(self):
+        for words in (["--image", "a", "--events"], ["--image", "a", "--public-key", "k"], ["--image", "a", "--guest-image", "b"], []):
+            with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+                verify.parse(words)
+        self.assertEqual(verify.parse(["--guest-image", "mine", "--hosts", "2"]).hosts, 2)
+
+    def test_has_a_key_made_for_it(self):
+        with tempfile.TemporaryDirectory() as directory:
+            private, public = verify.key_pair(directory)
+            self.assertTrue(os.path.exists(private))
+            with open(public, encoding="utf-8") as file:
+                self.assertTrue(file.read().startswith("ecdsa-sha2-nistp256 "))
 
 
 class Waiting(unittest.TestCase):
