@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { CloudVerification, type CloudVerificationArgs } from "../../../components";
+import { CloudVerification, type CloudVerificationArgs } from "../../../components/index";
 
 /** What the test changes, handed over as the stack's configuration. */
 const changes = new pulumi.Config("test").requireObject<Partial<CloudVerificationArgs> & { alone?: boolean }>("args");
