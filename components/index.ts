@@ -8,4 +8,5 @@ export type { ReleaseArgs, ReleaseImageArgs } from "./kit/release";
 export * from "./openstack/args";
 export { OpenStackCloud } from "./openstack/cloud";
 export * from "./openstack/network-args";
+export { CloudVerification, type CloudVerificationArgs } from "./operations/cloud-verification";
 export * from "./platform/args";

@@ -1,9 +1,10 @@
-import { readFile } from "node:fs/promises";
+import { copyFile, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { describeError, UserError } from "../lab/error";
 import { plainTable, TerminalReporter } from "../lab/report";
 import { type BuiltImage, type BuiltImages, ensureImages } from "./build";
+import { ensureGuestImage } from "./guest";
 import { writeOptions } from "./options";
 import { hasImage, type PushTarget, pushImages } from "./push";
 import { formatRelease, writeReleaseFile } from "./release-file";
@@ -76,6 +77,13 @@ async function packageList(name: string, report: TerminalReporter): Promise<void
   process.stdout.write(await readFile(join(built.sbomDirectory, `${name}.spdx.json`), "utf8"));
 }
 
+async function guest(options: { out?: string }, report: TerminalReporter): Promise<void> {
+  const { file, kernel } = await ensureGuestImage(report);
+  const { size } = await stat(file);
+  if (options.out !== undefined) await copyFile(file, options.out);
+  report.say(`${options.out ?? file}: qcow2, ${(size / 2 ** 20).toFixed(1)} MiB, Linux ${kernel}`);
+}
+
 function program(report: TerminalReporter): Command {
   const root = new Command("npm run images --")
     .description("Images of the cloud's services, made from Debian's packages")
@@ -120,6 +128,11 @@ function program(report: TerminalReporter): Command {
     .option("--name <name>", "name of the release: <series>-<number> (default: local-<hash>)")
     .option("--predecessor <name>", "release that it follows")
     .action((options: ReleaseOptions) => release(options, report));
+  root
+    .command("guest")
+    .description("build the disk of a small virtual machine, for tests of a cloud")
+    .option("--out <file>", "copy the disk to this file")
+    .action((options: { out?: string }) => guest(options, report));
   root
     .command("options")
     .description("write the option lists of the images' services into this repository")

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
-import type { ReleaseArgs } from "../components/kit/release";
+import { imageReference, type ReleaseArgs } from "../components/kit/release";
 import { readReleaseFile } from "../images/release-file";
 import { UserError } from "./error";
 import { computerPlan } from "./host";
@@ -69,7 +69,8 @@ export async function ensureClientFiles(record: LabRecord): Promise<ClientFiles>
 
 /**
  * Arguments of `podman run` for the client: nothing of this computer but the two files, and its network.
- * @param user numeric user and group that own the files
+ * @param options `user`: numeric user and group that own the files; `program`: what is run, by default the client;
+ *   `readable`: further files of this computer that it may read, at their own paths
  */
 export function clientArguments(
   files: ClientFiles,
@@ -80,6 +81,8 @@ export function clientArguments(
     hosts?: readonly string[];
     terminal?: boolean;
     input?: boolean;
+    program?: readonly string[];
+    readable?: readonly string[];
   },
 ): string[] {
   const { limits } = options;
@@ -93,9 +96,9 @@ export function clientArguments(
     ...(options.terminal ? ["--tty"] : []),
     ...(options.terminal || options.input ? ["--interactive"] : []),
     ...(options.hosts ?? []).flatMap((host) => ["--add-host", host]),
-    ...[files.clouds, files.ca].flatMap((file) => ["--volume", `${file}:${file}:ro`]),
+    ...[files.clouds, files.ca, ...(options.readable ?? [])].flatMap((file) => ["--volume", `${file}:${file}:ro`]),
     ...["--env", `OS_CLIENT_CONFIG_FILE=${files.clouds}`, "--env", `OS_CLOUD=${files.cloud}`],
-    ...[image, "openstack", ...args],
+    ...[image, ...(options.program ?? ["openstack"]), ...args],
   ];
 }
 
@@ -117,7 +120,7 @@ export function endpointNames({ endpoint }: Pick<StackCloud, "endpoint">): strin
 export async function clientCommand(
   record: LabRecord,
   args: readonly string[],
-  options: { terminal?: boolean; input?: boolean } = {},
+  options: { terminal?: boolean; input?: boolean; program?: readonly string[]; readable?: readonly string[] } = {},
 ): Promise<Command> {
   const files = await ensureClientFiles(record);
   const { cloud, cluster } = await readStackFile(stackFileOf(record));
@@ -132,6 +135,20 @@ export async function clientCommand(
     ...(await computerPlan()),
   });
   return asRoot(full);
+}
+
+/**
+ * Reference, by digest, of an image of the release that a lab's stack file names, for pods of its cluster.
+ * @throws UserError if there is no cloud, or no such image
+ */
+export async function releaseImage(record: LabRecord, name: string): Promise<string> {
+  const { cloud, cluster } = await readStackFile(stackFileOf(record));
+  if (cloud === undefined) throw new UserError(`${stackFileOf(record)}: has no stratiform:cloud; put it in again`);
+  const release = await readRelease(cloud.release);
+  if (release.images[name] === undefined) {
+    throw new UserError(`release ${release.name} has no image ${name}; use one that has it`);
+  }
+  return imageReference(release, cloud.registry ?? cluster?.imageMirror?.registry ?? "", name);
 }
 
 /** podman as root, for this terminal. Its own arguments hold no secret. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type ClientFiles, clientCommand, ensureClientFiles } from "./client";
+import { type ClientFiles, type Command, clientCommand, ensureClientFiles } from "./client";
 import { UserError } from "./error";
 import { attach, capture, type ExecuteOptions, type Result } from "./execute";
 import { containerState, waitForSsh } from "./host";
@@ -111,6 +111,15 @@ export class Lab {
     const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
     const command = await clientCommand(this.#record, args, { terminal, input: true });
     return attach(command.program, command.args);
+  }
+
+  /**
+   * The command of a Python program in the client's image, with the credentials of the cloud's administrator.
+   * @param readable further files of this computer that it may read
+   */
+  clientProgram(file: string, args: readonly string[], readable: readonly string[] = []): Promise<Command> {
+    const program = ["python3", "-B", file];
+    return clientCommand(this.#record, args, { input: true, program, readable: [file, ...readable] });
   }
 
   /** Files with which any OpenStack client reaches the lab's cloud: `OS_CLIENT_CONFIG_FILE=<clouds> OS_CLOUD=<cloud>`. */

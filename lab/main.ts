@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { describeError } from "./error";
 import { Lab, type LabOptions, labDown, labUp } from "./lab";
@@ -5,6 +7,8 @@ import { labNames, requireRecord } from "./record";
 import { TerminalReporter } from "./report";
 import { start } from "./start";
 import { labStatus } from "./status";
+import type { TempestOptions } from "./tempest";
+import { type VerifyOptions, verify } from "./verify";
 
 const defaultLab = process.env.STRATIFORM_LAB || "dev";
 
@@ -21,6 +25,10 @@ function versions(text: string): string[] {
   const list = text.split(",").map((version) => version.trim().replace(/^v/, ""));
   if (list.every((version) => /^\d+\.\d+\.\d+$/.test(version))) return list;
   throw new InvalidArgumentError("give versions such as 1.34.4, separated by commas");
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
 }
 
 /** A command line that is handed on: `pulumi [--name N] -- …`. */
@@ -68,6 +76,32 @@ function program(report: TerminalReporter, exit: (code: number) => void): Comman
   sized("start", "lab, cluster, cloud and a check of them: npm start").action(async (options: LabOptions) =>
     exit(await start(options, report)),
   );
+  named("verify", "a server, its network, floating IP, metadata and console, and everything gone again: npm run verify")
+    .option("--hosts <number>", "on how many compute hosts a server is started (default: up to 2)", count)
+    .option("--image <file>", "disk of a guest, qcow2, that takes its key from metadata (default: one that is built)")
+    .option("--external <network>", "name of the external network (default: the first one)")
+    .option("--keep", "leave everything as it is after a failure")
+    .option("--clean", "only remove what earlier runs left")
+    .action(async (options: VerifyOptions & { name: string }) =>
+      exit((await verify(await Lab.open(options.name), options, report)) ? 0 : 1),
+    );
+  named("tempest", "Tempest as a job in the lab's cluster: npm run tempest")
+    .option("--smoke", "the smoke tests")
+    .option("--regex <regex>", "the tests whose names match")
+    .option("--exclude <regex>", "leave out tests whose names match")
+    .option("--concurrency <number>", "tests at a time (default: 2)", count)
+    .option("--out <folder>", "where the results go (default: a folder in the lab's directory)")
+    .option("--set <option>", "an option of Tempest: <section>.<option>=<value>; may be repeated", collect, [])
+    .option("--limit <minutes>", "longest run (default: 120)", count)
+    .option("--keep", "leave the job, the images and the flavors")
+    .action(async (options: TempestOptions & { name: string }) => {
+      // The job is made by the components' own functions, which take a second to load.
+      const { runTempest } = require("./tempest") as typeof import("./tempest");
+      const { counts, directory } = await runTempest(await Lab.open(options.name), options, report);
+      report.say((await readFile(join(directory, "report.txt"), "utf8")).trimEnd());
+      report.say(`Results, logs, report.html, junit.xml: ${directory}`);
+      exit(counts.failed === 0 ? 0 : 1);
+    });
   for (const tool of handedOnTools) {
     root.command(tool).description(`${tool} with the lab's environment: ${tool} [--name <name>] -- …`);
   }

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Runs Tempest in its pod, and keeps the results until they are fetched. Arguments: those of "tempest run". In the
+# environment: IMAGE (the guest's image). Inputs in /etc/stratiform/input: clouds.yaml, tempest.conf, tempest_results.py.
+set -u
+input=/etc/stratiform/input
+work=/work
+# Longest wait for somebody to fetch the results, in seconds.
+patience=1800
+export HOME=$work OS_CLIENT_CONFIG_FILE=$input/clouds.yaml OS_CLOUD=admin
+results=$work/results
+mkdir -p "$results" "$work/locks"
+
+end() { # exit code
+  echo "$1" >"$work/finished"
+  echo "stratiform-tempest: finished with $1"
+  waited=0
+  while [ ! -e "$work/fetched" ] && [ "$waited" -lt "$patience" ]; do
+    waited=$((waited + 1))
+    sleep 1
+  done
+  exit "$1"
+}
+
+openstack image save --file "$work/guest.qcow2" "$IMAGE" || end 70
+cd "$work" || end 70
+tempest init stratiform >"$results/init.log" 2>&1 || { cat "$results/init.log"; end 70; }
+cd stratiform || end 70
+cp "$input/tempest.conf" etc/tempest.conf
+tempest run "$@" 2>&1 | tee "$results/run.log"
+# The pipe's status is that of tee; the results say what failed.
+stestr last --subunit >"$results/tempest.subunit" 2>/dev/null
+python3 -B "$input/tempest_results.py" <"$results/tempest.subunit" >"$results/results.json" || end 70
+cp "$work/tempest.log" "$results/" 2>/dev/null
+end 0
