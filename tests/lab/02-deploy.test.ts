@@ -64,16 +64,6 @@ describe("pulumi up on bare hosts", function () {
     }
   });
 
-  it("lets every host know the pods of all: none calls another's by its host's address", async () => {
-    const count = site().hosts.length;
-    for (const host of site().hosts) {
-      await eventually(`${host} to know the pod networks of ${count} hosts`, 60, async () => {
-        const listed = await site().ssh(host, "ipset save kube-router-pod-subnets");
-        return listed.split("\n").filter((line) => line.startsWith("add ")).length === count;
-      });
-    }
-  });
-
   describe("gives what the outputs say", () => {
     let outputs: Record<string, unknown>;
 

@@ -59,6 +59,16 @@ describe("hosts come and go by an edit of the stack file", function () {
     );
   });
 
+  it("whose pods every host knows at once, so that none calls them by its own address", async () => {
+    for (const host of site().hosts) {
+      // kube-router of its own accord looks after it every five minutes only.
+      await eventually(`${host} to know the pod networks of all hosts`, 45, async () => {
+        const listed = await site().ssh(host, "ipset save kube-router-pod-subnets");
+        return listed.split("\n").filter((line) => line.startsWith("add ")).length === site().hosts.length;
+      });
+    }
+  });
+
   it("labels and taints of a host touch its node alone", async () => {
     withHost((host) => {
       host.labels = { "example.com/rack": "r7" };

@@ -4,9 +4,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const library = join(__dirname, "..", "..", "components", "cluster", "scripts", "library.sh");
+const scripts = join(__dirname, "..", "..", "components", "cluster", "scripts");
 
-/** Runs a line of a host step with a stand-in of kubectl: of its calls the odd or the even ones are refused. */
+/**
+ * Runs a line of a host step with a stand-in of kubectl: of its calls the odd or the even ones are refused. What the steps
+ * remember of a host lies in the directory where it runs.
+ */
 function step(line: string, refused: "odd" | "even", says: string): { status: number | null; stdout: string } {
   const directory = mkdtempSync(join(tmpdir(), "stratiform-ask-"));
   try {
@@ -15,7 +18,7 @@ function step(line: string, refused: "odd" | "even", says: string): { status: nu
       if (($(wc -l <calls) % 2 == ${refused === "odd" ? 1 : 0})); then echo "connection refused" >&2; return 1; fi
       printf '%s' '${says}'
     }`;
-    const program = `HOST_NAME=worker-1; source "${library}"; host_conf=none; ${kubectl}\n${line}`;
+    const program = `HOST_NAME=worker-1; source <(sed "s|^readonly state=.*|state=.|" "${scripts}/library.sh"); source "${scripts}/worker.sh"; host_conf=none; ${kubectl}\n${line}`;
     const { status, stdout } = spawnSync("bash", ["-c", program], {
       cwd: directory,
       encoding: "utf8",
@@ -46,6 +49,17 @@ describe("host steps that ask the API", function () {
       const { status, stdout } = step(line, refused, "|");
       assert.equal(status, 0);
       assert.match(stdout, /^annotate node worker-1 .*=a=b\|c=d:NoSchedule$/m);
+    });
+
+    it(`delete the node of a worker that leaves again where that was refused (${refused} calls refused)`, () => {
+      // Of the host itself nothing is there but the mark that it joined.
+      const host =
+        'touch initialised; for f in lock write_host_kubeconfig is_ours drain systemctl; do eval "$f() { :; }"; done';
+      const line = `set -e; ${host}; remove >/dev/null; tail -n 1 calls; ls initialised 2>/dev/null || echo left`;
+      assert.deepEqual(step(line, refused, "node/worker-1"), {
+        status: 0,
+        stdout: "delete node worker-1 --ignore-not-found\nleft\n",
+      });
     });
   }
 });

@@ -11,7 +11,7 @@ apply() {
     if compgen -G '/etc/kubernetes/*.conf' >/dev/null || [ -e /var/lib/kubelet/config.yaml ]; then
       kubeadm reset --force >/run/stratiform/reset.log 2>&1 || true
       # kubeadm refuses a name whose node still seems to be ready.
-      host_kubectl delete node "$HOST_NAME" --ignore-not-found >/dev/null
+      ask delete node "$HOST_NAME" --ignore-not-found || fail_undeleted
     fi
     install -d -m 0755 /etc/kubernetes
     (umask 077 && cp "$host_conf" /run/stratiform/discovery.conf)
@@ -37,8 +37,10 @@ remove() {
     empty_host
     drain || fail "$HOST_NAME: the node could not be drained; the host was left in the cluster"
     systemctl stop kubelet.service
-    host_kubectl delete node "$HOST_NAME" --ignore-not-found
+    ask delete node "$HOST_NAME" --ignore-not-found || fail_undeleted
   fi
   rm -f "$state/initialised"
   say "$HOST_NAME has left the cluster"
 }
+
+fail_undeleted() { fail "$HOST_NAME: the API did not delete its node within 120 s; see whether it answers: kubectl get nodes"; }
