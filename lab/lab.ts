@@ -42,6 +42,8 @@ import { prepareTools } from "./tools";
 /** Last numbers of the endpoint addresses in the lab network. */
 const publicNumber = 250;
 const internalNumber = 251;
+/** Addresses in the provider network that the cloud gives away, the last number of the first and the last. */
+const floatingNumbers = [100, 199];
 
 export { labDown } from "./down";
 export type { Result } from "./execute";
@@ -199,16 +201,30 @@ async function writeStack(parts: StackParts, report: Reporter): Promise<void> {
       kubernetesVersion: wish.kubernetes[0] ?? defaultKubernetesVersion,
       artifacts: { ...mirror, caCertificate: certificates.ca },
       imageMirror: { registry, caCertificate: certificates.ca, ...images },
-      ...(parts.images && { cloud: stackCloud(record.network.subnet, registry, parts.images.releaseFile) }),
+      ...(parts.images && { cloud: stackCloud(record, registry, parts.images.releaseFile) }),
     },
     join(repositoryDirectory, "Pulumi.dev.yaml"),
   );
 }
 
-/** The cloud as the stack file describes it: endpoint addresses beyond those of hosts. */
-export function stackCloud(subnet: string, registry: string, release: string): StackCloud {
+/**
+ * The cloud as the stack file describes it: endpoint addresses beyond those of hosts, and the provider network, whose
+ * gateway is this computer, as the external one.
+ */
+export function stackCloud(
+  { network, provider }: Pick<LabRecord, "network" | "provider">,
+  registry: string,
+  release: string,
+): StackCloud {
+  const { subnet } = network;
   const endpoint = { public: addressIn(subnet, publicNumber), internal: addressIn(subnet, internalNumber) };
-  return { profile: "lab", release, services: ["keystone"], registry, endpoint };
+  const [first, last] = floatingNumbers.map((number) => addressIn(provider.subnet, number));
+  const external = { cidr: provider.subnet, gateway: provider.gateway, range: `${first}-${last}` };
+  return {
+    ...{ profile: "lab", release, services: ["keystone"], registry, endpoint },
+    // Every host that may come, so that none changes a policy.
+    networks: { external, hosts: [subnet] },
+  };
 }
 
 /** A machine as the stack file names it. */

@@ -28,7 +28,11 @@ interface Stack {
 
 describe("lab: the cloud in the stack file", () => {
   const local = "/cache/releases/local-0123456789.yaml";
-  const cloud = stackCloud("10.64.0.0/24", "10.64.0.1:5000", local);
+  const networks = {
+    network: { name: "lab", subnet: "10.64.0.0/24", gateway: "10.64.0.1" },
+    provider: { name: "provider", subnet: "10.64.1.0/24", gateway: "10.64.1.1" },
+  };
+  const cloud = stackCloud(networks, "10.64.0.1:5000", local);
   const withCloud = `${template}  stratiform:cloud:\n    profile: ha\n    release: 2025.1-1\n`;
   const cloudOf = (text: string) => (parse(text) as Stack).config["stratiform:cloud"];
 
@@ -40,7 +44,12 @@ describe("lab: the cloud in the stack file", () => {
       services: ["keystone"],
       registry: "10.64.0.1:5000",
       endpoint: { public: "10.64.0.250", internal: "10.64.0.251" },
+      networks: {
+        external: { cidr: "10.64.1.0/24", gateway: "10.64.1.1", range: "10.64.1.100-10.64.1.199" },
+        hosts: ["10.64.0.0/24"],
+      },
     });
+    assert.ok(Number(hostAddress("10.64.1.0/24", mostHosts).split(".")[3]) < 100);
     assert.ok(Number(hostAddress("10.64.0.0/24", mostHosts).split(".")[3]) < 250);
   });
 
