@@ -208,19 +208,24 @@ async function writeStack(parts: StackParts, report: Reporter): Promise<void> {
   );
 }
 
-/** The cloud as the stack file describes it: endpoint addresses beyond those of hosts, and the provider network as the external one. */
+/**
+ * The cloud as the stack file describes it: endpoint addresses beyond those of hosts, and the provider network, whose
+ * gateway is this computer, as the external one.
+ */
 export function stackCloud(
   { network, provider }: Pick<LabRecord, "network" | "provider">,
   registry: string,
   release: string,
-): StackCloud & Required<Pick<StackCloud, "networks">> {
-  const endpoint = {
-    public: addressIn(network.subnet, publicNumber),
-    internal: addressIn(network.subnet, internalNumber),
-  };
+): StackCloud {
+  const { subnet } = network;
+  const endpoint = { public: addressIn(subnet, publicNumber), internal: addressIn(subnet, internalNumber) };
   const range = [firstFloatingNumber, lastFloatingNumber].map((number) => addressIn(provider.subnet, number));
   const external = { cidr: provider.subnet, gateway: provider.gateway, range: range.join("-") };
-  return { profile: "lab", release, services: ["keystone"], registry, endpoint, networks: { external } };
+  return {
+    ...{ profile: "lab", release, services: ["keystone"], registry, endpoint },
+    // Every host that may come, so that none changes a policy.
+    networks: { external, hosts: [subnet] },
+  };
 }
 
 /** A machine as the stack file names it. */
