@@ -7,10 +7,5 @@ export { type ProcessSizeArgs, Profile } from "./kit/profile";
 export type { ReleaseArgs, ReleaseImageArgs } from "./kit/release";
 export * from "./openstack/args";
 export { OpenStackCloud } from "./openstack/cloud";
-export {
-  CloudVerification,
-  CloudVerification,
-  type CloudVerificationArgs,
-  type CloudVerificationArgs,
-} from "./operations/cloud-verification";
+export { CloudVerification, type CloudVerificationArgs } from "./operations/cloud-verification";
 export * from "./platform/args";
