@@ -7,4 +7,5 @@ export { type ProcessSizeArgs, Profile } from "./kit/profile";
 export type { ReleaseArgs, ReleaseImageArgs } from "./kit/release";
 export * from "./openstack/args";
 export { OpenStackCloud } from "./openstack/cloud";
+export * from "./openstack/network-args";
 export * from "./platform/args";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Profile } from "../components/kit/profile";
+import { Datapath, Virtualization } from "../components/openstack/network-args";
 import { Announce } from "../components/platform/args";
 
 const endpoint = z.object({
@@ -18,6 +19,18 @@ const size = z.object({
   memory: z.string().optional(),
   memoryLimit: z.string().optional(),
   storage: z.string().optional(),
+});
+
+const networks = z.object({
+  external: z
+    .object({ interface: z.string().optional(), cidr: z.string(), gateway: z.string(), range: z.string() })
+    .optional(),
+  tunnel: z
+    .object({ type: z.enum(["geneve"]).optional(), mtu: z.number().optional(), cidr: z.string().optional() })
+    .optional(),
+  datapath: z.enum(Datapath).optional(),
+  hosts: z.array(z.string()).optional(),
+  dnsServers: z.array(z.string()).optional(),
 });
 
 function isScalar(value: unknown): boolean {
@@ -58,6 +71,8 @@ export const cloudSchema = z.object({
   region: z.string().optional(),
   registry: z.string().optional(),
   endpoint,
+  networks: networks.optional(),
+  compute: z.object({ virtualization: z.enum(Virtualization).optional() }).optional(),
   certificate: z.string().optional(),
   authority: z.string().optional(),
   sizes: nested(size).optional(),

@@ -2,10 +2,12 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { KubeadmClusterArgs } from "../components/cluster/args";
 import { defaultPodNetwork, defaultServiceNetwork } from "../components/cluster/defaults";
+import { hostFacts } from "../components/cluster/plan";
 import { checkRelease } from "../components/kit/release-check";
 import type { OpenStackCloudArgs } from "../components/openstack/args";
 import { defaults } from "../components/openstack/facts";
 import { validateCloud } from "../components/openstack/validate";
+import { networkPlaceProblems } from "../components/openstack/validate-networks";
 import { validateEndpointPlaces } from "../components/platform/validate-endpoint";
 import { type CloudSection, cloudSchema } from "./cloud-schema";
 import { shapeProblems, unknownKeys } from "./problems";
@@ -36,6 +38,7 @@ const hints: Record<string, string> = {
   ".privateKey": elsewhere(secrets.endpointPrivateKey.set),
   ".authorityPrivateKey": elsewhere(secrets.authorityPrivateKey.set),
   ".cloudName": "did you mean `name`?",
+  ".hosts": `the hosts are those of ${namespace}cluster; remove it`,
   ".cluster": `the cluster is ${namespace}cluster`,
 };
 
@@ -81,9 +84,18 @@ export function cloudConfig(
   if (release === undefined) {
     return { problems: [...problems, ...placeProblems(parsed.data, cluster)] };
   }
-  const args = cloudArgs(raw, parsed.data, release, registry ?? "registry.invalid");
+  const args = cloudArgs(raw, parsed.data, release, registry ?? "registry.invalid", cluster);
   const found = validateCloud(args);
-  problems.push(...found.errors.map((problem) => inStackFile(problem, file)), ...placeProblems(parsed.data, cluster));
+  problems.push(
+    ...found.errors
+      // Where the cluster is wrong itself nothing is known of its hosts.
+      .filter((problem) => cluster !== undefined || !/^(hosts|networks)\b/.test(problem))
+      .map((problem) => inStackFile(problem, file)),
+    ...placeProblems(parsed.data, cluster),
+    ...(cluster === undefined ? [] : networkPlaceProblems(args, surroundingsOf(cluster))).map(
+      (problem) => `${cloud}.${problem}`,
+    ),
+  );
   return problems.length > 0 ? { problems } : { problems, cloud: args };
 }
 
@@ -169,6 +181,7 @@ function cloudArgs(
   section: CloudSection,
   release: OpenStackCloudArgs["release"],
   registry: string,
+  cluster: KubeadmClusterArgs | undefined,
 ): CloudConfig {
   const { name, profile, region, certificate, authority, ...rest } = section;
   const secret = (key: string): pulumi.Output<string> | undefined => {
@@ -191,6 +204,7 @@ function cloudArgs(
     region: region ?? defaults.region,
     release,
     registry,
+    hosts: (cluster?.hosts ?? []).map(hostFacts),
     ...(Object.keys(given).length === 0 ? {} : { certificate: given }),
     ...(adminPassword === undefined ? {} : { adminPassword }),
   };
@@ -201,17 +215,26 @@ function placeProblems(section: CloudSection, cluster: KubeadmClusterArgs | unde
   if (cluster === undefined) {
     return [];
   }
-  const { hosts, networks, endpoint } = cluster;
+  const { hosts, endpoint } = cluster;
   return validateEndpointPlaces(section.endpoint, {
     hosts,
-    podNetwork: networks?.pods ?? defaultPodNetwork,
-    serviceNetwork: networks?.services ?? defaultServiceNetwork,
+    ...surroundingsOf(cluster),
     ...(endpoint?.virtualIp === undefined ? {} : { virtualIp: endpoint.virtualIp }),
   }).map((problem) => `${cloud}.endpoint${problem}`);
 }
 
+function surroundingsOf({ networks }: KubeadmClusterArgs): { podNetwork: string; serviceNetwork: string } {
+  return {
+    podNetwork: networks?.pods ?? defaultPodNetwork,
+    serviceNetwork: networks?.services ?? defaultServiceNetwork,
+  };
+}
+
 /** Paths of the component's arguments, and what they are called in a stack file. */
 function inStackFile(problem: string, releaseFile: string): string {
+  if (/^hosts\b/.test(problem)) {
+    return `${namespace}cluster.${problem}`;
+  }
   const moved = problem
     .replace(/^cloudName\b/, "name")
     .replace(/^certificate\.certificate\b/, "certificate")

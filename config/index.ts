@@ -70,6 +70,26 @@ function clusterArgs(raw: RawConfig, config: ClusterConfig): KubeadmClusterArgs 
   };
 }
 
+/** Gateway hosts without a provider interface of their own have the one that the cloud's external network names: it is looked for on them. */
+function withProviderInterface(raw: RawConfig, args: KubeadmClusterArgs): KubeadmClusterArgs {
+  const value = parseJson(raw.values[`${namespace}cloud`] ?? "{}") as ExternalInterface | null;
+  const provider = value?.networks?.external?.interface;
+  if (typeof provider !== "string") {
+    return args;
+  }
+  const hosts = args.hosts.map((host) =>
+    host.roles.includes("gateway") && host.interfaces?.provider === undefined
+      ? { ...host, interfaces: { ...host.interfaces, provider } }
+      : host,
+  );
+  return { ...args, hosts };
+}
+
+/** As far as it is read before the cloud's configuration is checked. */
+interface ExternalInterface {
+  networks?: { external?: { interface?: unknown } };
+}
+
 /** The component speaks of `clusterName`; in a stack file the same thing is `name`. */
 function inStackFile(problem: string): string {
   return problem.replace(/^clusterName\b/, "name");
@@ -93,7 +113,7 @@ function clusterConfig(raw: RawConfig): { problems: string[]; args?: KubeadmClus
   if (!parsed.success) {
     return { problems: [...problems, ...shapeProblems(parsed.error, value).map((problem) => `${cluster}${problem}`)] };
   }
-  const args = clusterArgs(raw, parsed.data);
+  const args = withProviderInterface(raw, clusterArgs(raw, parsed.data));
   return {
     problems: [...problems, ...validateCluster(args).map((problem) => `${cluster}.${inStackFile(problem)}`)],
     args,

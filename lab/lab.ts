@@ -39,6 +39,9 @@ import {
 } from "./toolchain/index";
 import { prepareTools } from "./tools";
 
+/** Last numbers of the addresses that a cloud may give away in the provider network: between those of hosts and the end. */
+const firstFloatingNumber = 100;
+const lastFloatingNumber = 249;
 /** Last numbers of the endpoint addresses in the lab network. */
 const publicNumber = 250;
 const internalNumber = 251;
@@ -199,16 +202,25 @@ async function writeStack(parts: StackParts, report: Reporter): Promise<void> {
       kubernetesVersion: wish.kubernetes[0] ?? defaultKubernetesVersion,
       artifacts: { ...mirror, caCertificate: certificates.ca },
       imageMirror: { registry, caCertificate: certificates.ca, ...images },
-      ...(parts.images && { cloud: stackCloud(record.network.subnet, registry, parts.images.releaseFile) }),
+      ...(parts.images && { cloud: stackCloud(record, registry, parts.images.releaseFile) }),
     },
     join(repositoryDirectory, "Pulumi.dev.yaml"),
   );
 }
 
-/** The cloud as the stack file describes it: endpoint addresses beyond those of hosts. */
-export function stackCloud(subnet: string, registry: string, release: string): StackCloud {
-  const endpoint = { public: addressIn(subnet, publicNumber), internal: addressIn(subnet, internalNumber) };
-  return { profile: "lab", release, services: ["keystone"], registry, endpoint };
+/** The cloud as the stack file describes it: endpoint addresses beyond those of hosts, and the provider network as the external one. */
+export function stackCloud(
+  { network, provider }: Pick<LabRecord, "network" | "provider">,
+  registry: string,
+  release: string,
+): StackCloud & Required<Pick<StackCloud, "networks">> {
+  const endpoint = {
+    public: addressIn(network.subnet, publicNumber),
+    internal: addressIn(network.subnet, internalNumber),
+  };
+  const range = [firstFloatingNumber, lastFloatingNumber].map((number) => addressIn(provider.subnet, number));
+  const external = { cidr: provider.subnet, gateway: provider.gateway, range: range.join("-") };
+  return { profile: "lab", release, services: ["keystone"], registry, endpoint, networks: { external } };
 }
 
 /** A machine as the stack file names it. */

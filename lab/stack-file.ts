@@ -31,6 +31,8 @@ export interface StackCloud {
     internalAddress?: string;
     [key: string]: unknown;
   };
+  /** The virtual machines' networks; the lab puts in the external one of a cloud with Neutron. */
+  networks?: { external?: { cidr: string; gateway: string; range: string }; [key: string]: unknown };
   /** Sizes by service and process. */
   sizes?: Record<string, Record<string, Record<string, number | string>>>;
   /** Options by service, file, section and option. */
@@ -115,17 +117,22 @@ export function stackFileText(
   return document.toString(written);
 }
 
-/** Puts in what the file does not say of the cloud; renews the release where it is one of this computer. */
-function mergeCloud(document: Document, cloud: StackCloud): void {
-  const existing = document.getIn(cloudPath);
-  if (!isMap(existing)) {
-    document.setIn(cloudPath, document.createNode(cloud));
-    return;
-  }
+/**
+ * Puts in what the file does not say of the cloud; renews the release where it is one of this computer. The networks are
+ * for a cloud with Neutron only.
+ */
+function mergeCloud(document: Document, { networks, ...cloud }: StackCloud): void {
+  if (!isMap(document.getIn(cloudPath))) document.setIn(cloudPath, document.createNode({}));
+  const section = document.getIn(cloudPath) as YAMLMap;
   for (const [key, value] of Object.entries(cloud)) {
-    const old = existing.get(key);
+    const old = section.get(key);
     const renewed = key === "release" && typeof old === "string" && localRelease.test(old);
-    if (renewed || !existing.has(key)) existing.set(key, document.createNode(value));
+    if (renewed || !section.has(key)) section.set(key, document.createNode(value));
+  }
+  const services = section.get("services");
+  const hasNeutron = isSeq(services) && services.items.some((item) => isScalar(item) && item.value === "neutron");
+  if (hasNeutron && networks !== undefined && !section.hasIn(["networks", "external"])) {
+    section.setIn(["networks", "external"], document.createNode(networks.external));
   }
 }
 

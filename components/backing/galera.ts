@@ -7,7 +7,7 @@ import { argumentVector, entryPath } from "../kit/catalogue";
 import type { CloudContext } from "../kit/context";
 import { hashedConfigMap } from "../kit/hashed";
 import { labelsOf, selectorOf } from "../kit/labels";
-import { type PeerPods, workloadPolicy } from "../kit/network-policy";
+import { type Peer, type PeerPods, workloadPolicy } from "../kit/network-policy";
 import { passwordShape } from "../kit/password";
 import type { PodPlan } from "../kit/pod";
 import { exec } from "../kit/probes";
@@ -65,7 +65,7 @@ export interface GaleraArgs {
   /** Storage class of the members' volumes. */
   storageClass: pulumi.Input<string>;
   /** Who may connect to it. */
-  clients: readonly PeerPods[];
+  clients: readonly Peer[];
 }
 
 /** What the parts of one database share while they are made. */
@@ -102,7 +102,7 @@ export class Galera extends pulumi.ComponentResource {
 }
 
 /** Members are reached by each other, and by the proxy for data and state; the proxy by the clients. */
-function layPolicies({ name, context, parent }: Build, clients: readonly PeerPods[]): pulumi.Resource[] {
+function layPolicies({ name, context, parent }: Build, clients: readonly Peer[]): pulumi.Resource[] {
   const { cloud, namespace } = context;
   const members = { service, process: server };
   const toMembers = (peer: PeerPods, ports: readonly number[]): k8s.types.input.networking.v1.NetworkPolicySpec =>

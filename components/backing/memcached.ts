@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { argumentVector } from "../kit/catalogue";
 import type { CloudContext } from "../kit/context";
 import { labelsOf, selectorOf } from "../kit/labels";
-import { type PeerPods, workloadPolicy } from "../kit/network-policy";
+import { type Peer, workloadPolicy } from "../kit/network-policy";
 import { quantity } from "../kit/sizes";
 import { disruptionBudget, podTemplate, serviceSpec } from "../kit/workload";
 
@@ -27,7 +27,7 @@ export interface MemcachedArgs {
   /** The cloud that it belongs to. */
   context: CloudContext;
   /** Who may connect to it. */
-  clients: readonly PeerPods[];
+  clients: readonly Peer[];
 }
 
 /** memcached: what services would otherwise ask Keystone or the database again and again. Losing it loses nothing. */

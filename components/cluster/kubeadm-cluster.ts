@@ -17,6 +17,7 @@ import {
   apiServer,
   type ClusterPlan,
   endpointPort,
+  hostFacts,
   hostImages,
   hostPackages,
   hostsEntry,
@@ -127,13 +128,7 @@ function clusterFacts(plan: ClusterPlan): ClusterFacts {
     serviceNetwork: plan.serviceNetwork,
     dnsDomain: plan.dnsDomain,
     storageClass: storageClassName,
-    hosts: plan.args.hosts.map(({ name, address, roles, interfaces }) => ({
-      name,
-      address,
-      roles,
-      ...(interfaces?.provider ? { providerInterface: interfaces.provider } : {}),
-      ...(interfaces?.tunnel ? { tunnelInterface: interfaces.tunnel } : {}),
-    })),
+    hosts: plan.args.hosts.map(hostFacts),
   };
 }
 

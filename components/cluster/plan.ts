@@ -1,4 +1,4 @@
-import type { HostArgs, KubeadmClusterArgs } from "./args";
+import type { HostArgs, HostFacts, KubeadmClusterArgs } from "./args";
 import { defaultPodNetwork, defaultServiceNetwork } from "./defaults";
 import { isAddress } from "./validate-networks";
 import {
@@ -176,4 +176,15 @@ export function hostPackages(plan: ClusterPlan, host: HostArgs): string {
   ];
   const keepsVirtualIp = plan.args.endpoint?.virtualIp !== undefined && host.roles.includes("control");
   return [...packages, ...(keepsVirtualIp ? ["keepalived"] : [])].join(" ");
+}
+
+/** A host as upper strata see it. */
+export function hostFacts({ name, address, roles, interfaces }: HostArgs): HostFacts {
+  return {
+    name,
+    address,
+    roles,
+    ...(interfaces?.provider ? { providerInterface: interfaces.provider } : {}),
+    ...(interfaces?.tunnel ? { tunnelInterface: interfaces.tunnel } : {}),
+  };
 }

@@ -3,7 +3,7 @@ import type { KubeadmClusterArgs } from "./args";
 import { defaultPodNetwork, defaultServiceNetwork } from "./defaults";
 
 /** An IPv4 network: first address and length of its prefix. */
-type Network = [ipaddr.IPv4, number];
+export type Network = [ipaddr.IPv4, number];
 
 /** Length of the prefix of the pod network that each node gets (kube-controller-manager's `--node-cidr-mask-size`). */
 const nodePrefix = 24;
@@ -16,19 +16,27 @@ export function isAddress(text: string): boolean {
   return ipaddr.IPv4.isValidFourPartDecimal(text);
 }
 
-function parseNetwork(text: string): Network | undefined {
+/** A network in CIDR form, or undefined if the text is none. */
+export function parseNetwork(text: string): Network | undefined {
   return ipaddr.IPv4.isValidCIDRFourPartDecimal(text) ? ipaddr.IPv4.parseCIDR(text) : undefined;
 }
 
-function overlap(left: Network, right: Network): boolean {
+/** Whether two networks have an address in common. */
+export function overlap(left: Network, right: Network): boolean {
   const shorter = Math.min(left[1], right[1]);
   return left[0].match(right[0], shorter);
 }
 
-function checkNetwork(path: string, text: string, problems: string[]): Network | undefined {
+/** A network that a text means; what is wrong with the text is added to the problems. */
+export function checkNetwork(
+  path: string,
+  text: string,
+  problems: string[],
+  example = "10.244.0.0/16",
+): Network | undefined {
   const network = parseNetwork(text);
   if (!network) {
-    problems.push(`${path}: "${text}" is not an IPv4 network; write one such as "10.244.0.0/16"`);
+    problems.push(`${path}: "${text}" is not an IPv4 network; write one such as "${example}"`);
     return undefined;
   }
   const first = ipaddr.IPv4.networkAddressFromCIDR(text).toString();

@@ -3,6 +3,28 @@ import * as pulumi from "@pulumi/pulumi";
 import type { CloudContext } from "./context";
 import { hashedName } from "./names";
 
+/** Where a hashed object lies, and how long. */
+export interface HashedPlace {
+  /** In the namespace of the cloud's nodes. @default false: in the cloud's */
+  node?: boolean;
+  /**
+   * It stays when its successor is there, as pods that nobody rolls still mount it, and must be able to begin anew after
+   * a reboot. @default false
+   */
+  retain?: boolean;
+}
+
+function placed(
+  place: HashedPlace,
+  context: CloudContext,
+  parent: pulumi.Resource,
+): { namespace: string; options: pulumi.CustomResourceOptions } {
+  const more = place.retain ? { retainOnDelete: true } : {};
+  return place.node
+    ? { namespace: context.nodeNamespace, options: context.inNodeNamespace(parent, more) }
+    : { namespace: context.namespace, options: context.inNamespace(parent, more) };
+}
+
 /**
  * A ConfigMap in the cloud's namespace whose name carries its content: what mounts it is rolled when that changes, and
  * never sees it change.
@@ -15,12 +37,14 @@ export function hashedConfigMap(
   data: Record<string, string>,
   context: CloudContext,
   parent: pulumi.Resource,
+  place: HashedPlace = {},
 ): k8s.core.v1.ConfigMap {
+  const { namespace, options } = placed(place, context, parent);
   const objectName = context.hashKey.apply((key) => hashedName(base, key, data));
   return new k8s.core.v1.ConfigMap(
     name,
-    { metadata: { name: pulumi.unsecret(objectName), namespace: context.namespace }, data, immutable: true },
-    context.inNamespace(parent),
+    { metadata: { name: pulumi.unsecret(objectName), namespace }, data, immutable: true },
+    options,
   );
 }
 
@@ -31,15 +55,17 @@ export function hashedSecret(
   data: pulumi.Output<Record<string, string>>,
   context: CloudContext,
   parent: pulumi.Resource,
+  place: HashedPlace = {},
 ): k8s.core.v1.Secret {
+  const { namespace, options } = placed(place, context, parent);
   const objectName = pulumi.all([context.hashKey, data]).apply(([key, content]) => hashedName(base, key, content));
   return new k8s.core.v1.Secret(
     name,
     {
-      metadata: { name: pulumi.unsecret(objectName), namespace: context.namespace },
+      metadata: { name: pulumi.unsecret(objectName), namespace },
       stringData: pulumi.secret(data),
       immutable: true,
     },
-    context.inNamespace(parent),
+    options,
   );
 }

@@ -21,6 +21,12 @@ export interface PeerNetwork {
   cidr: string;
 }
 
+/** Ports one after another. */
+export interface PortRange {
+  first: number;
+  last: number;
+}
+
 /** Somebody at the other end of a connection. */
 export type Peer = PeerPods | PeerNetwork;
 
@@ -39,7 +45,7 @@ export interface PolicyPlan {
   /** Anybody may connect to `ingressPorts`, from outside the cluster too. @default false */
   fromAnywhere?: boolean;
   /** Whom it may call, and on which ports, as the pods listen on them: addresses of Services are already replaced where policies are enforced. @default nobody */
-  egressTo?: readonly (Peer & { ports: readonly number[] })[];
+  egressTo?: readonly (Peer & { ports: readonly (number | PortRange)[] })[];
   /** It may call anybody on these ports. @default none */
   egressAnywhere?: readonly number[];
 }
@@ -69,8 +75,10 @@ function peer(cloud: string, one: Peer): PolicyPeer {
   };
 }
 
-function tcpPorts(ports: readonly number[]): PolicyPort[] {
-  return [...new Set(ports)].map((port) => ({ protocol: "TCP", port }));
+function tcpPorts(ports: readonly (number | PortRange)[]): PolicyPort[] {
+  return [...new Set(ports)].map((port) =>
+    typeof port === "number" ? { protocol: "TCP", port } : { protocol: "TCP", port: port.first, endPort: port.last },
+  );
 }
 
 /**

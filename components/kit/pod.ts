@@ -33,6 +33,8 @@ export interface MountPlan {
   subPath?: string;
   /** Whether the container may write to it. @default false; true for volumes that can be written */
   writable?: boolean;
+  /** Whether mounts that come later are seen on the other side. @default not */
+  propagation?: "Bidirectional" | "HostToContainer";
 }
 
 /** One container of a pod. */
@@ -45,7 +47,7 @@ export interface ContainerPlan {
   command: readonly Input<string>[];
   /** Environment variables, never secrets. @default only those that every container has */
   env?: Record<string, Input<string>>;
-  /** Environment variables from fields of the pod: `{ POD_NAME: "metadata.name" }`. @default none */
+  /** Environment variables from fields of the pod, which `env` may refer to: `{ POD_NAME: "metadata.name" }`. @default none */
   fields?: Record<string, string>;
   /** TCP port it listens on. Probes ask it, and at its end the pod waits before it stops. @default none */
   port?: number;
@@ -109,10 +111,16 @@ export interface PodPlan {
   spread?: SpreadPlan;
   /** Labels that its node must have. @default any node */
   nodeSelector?: Record<string, string>;
+  /** Labels of which its node must have one, whatever the value. @default any node */
+  anyNodeLabel?: readonly string[];
   /** Taints that it bears. @default none */
   tolerations?: readonly types.input.core.v1.Toleration[];
   /** The host's network in place of one of its own. NetworkPolicies do not hold there. @default its own */
   hostNetwork?: { reason: string };
+  /** The host's processes are seen and can be reached. @default only its own */
+  hostPid?: { reason: string };
+  /** Priority class: who stays when a host runs out of memory. @default the cluster's */
+  priorityClass?: string;
   /** Service account. @default the namespace's, and never its token */
   serviceAccount?: Input<string>;
 }
@@ -152,6 +160,9 @@ export function podSpec(plan: PodPlan): PodSpec {
       seccompProfile: { type: "RuntimeDefault" },
     },
     ...(plan.hostNetwork === undefined ? {} : { hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" }),
+    ...(plan.hostPid === undefined ? {} : { hostPID: true }),
+    ...(plan.priorityClass === undefined ? {} : { priorityClassName: plan.priorityClass }),
+    ...(plan.anyNodeLabel === undefined ? {} : { affinity: { nodeAffinity: anyLabel(plan.anyNodeLabel) } }),
     ...(plan.hostAliases?.length
       ? { hostAliases: plan.hostAliases.map(({ ip, hostnames }) => ({ ip, hostnames })) }
       : {}),
@@ -182,6 +193,8 @@ export function exceptions(plan: PodPlan): string[] {
   const containers = [...(plan.initContainers ?? []), ...plan.containers];
   return [
     ...(plan.hostNetwork === undefined ? [] : [`host network: ${plan.hostNetwork.reason}`]),
+    ...(plan.hostPid === undefined ? [] : [`host processes: ${plan.hostPid.reason}`]),
+    ...Object.values(plan.volumes ?? {}).flatMap((one) => (one.kind === "hostPath" ? [`host path ${one.path}`] : [])),
     ...containers.flatMap(({ name, exception }) => {
       if (exception === undefined) {
         return [];
@@ -195,6 +208,15 @@ export function exceptions(plan: PodPlan): string[] {
       return [`${name}: ${what.join(", ")}: ${exception.reason}`];
     }),
   ];
+}
+
+/** Terms of node affinity are alternatives. */
+function anyLabel(keys: readonly string[]): types.input.core.v1.NodeAffinity {
+  return {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: keys.map((key) => ({ matchExpressions: [{ key, operator: "Exists" }] })),
+    },
+  };
 }
 
 function scratchName(path: string): string {
@@ -211,11 +233,12 @@ function container(plan: PodPlan, one: ContainerPlan, scratch: readonly ScratchP
     image: one.image,
     command: [...one.command],
     env: [
-      ...Object.entries(env).map(([name, value]) => ({ name, value })),
+      // First, so that the others may refer to them: "$(POD_NAME)".
       ...Object.entries(one.fields ?? {}).map(([name, fieldPath]) => ({
         name,
         valueFrom: { fieldRef: { fieldPath } },
       })),
+      ...Object.entries(env).map(([name, value]) => ({ name, value })),
     ],
     ...(one.port === undefined ? {} : { ports: [{ containerPort: one.port, protocol: "TCP" }] }),
     ...(one.size === undefined ? {} : { resources: resources(one.size) }),
@@ -236,7 +259,8 @@ function volumeMount(plan: PodPlan, one: ContainerPlan, mount: MountPlan): types
     name: mount.volume,
     mountPath: mount.path,
     ...(mount.subPath === undefined ? {} : { subPath: mount.subPath }),
-    ...((mount.writable ?? (kind === "emptyDir" || kind === "claim")) ? {} : { readOnly: true }),
+    ...(mount.propagation === undefined ? {} : { mountPropagation: mount.propagation }),
+    ...((mount.writable ?? ["emptyDir", "claim", "hostPath"].includes(kind)) ? {} : { readOnly: true }),
   };
 }
 

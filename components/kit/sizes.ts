@@ -24,9 +24,40 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         proxy: { replicas: 1, workers: 1, cpu: "20m", memory: "32Mi" },
       },
       memcached: { server: { replicas: 1, workers: 1, cpu: "10m", memory: "64Mi" } },
+      rabbitmq: { server: { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", storage: "2Gi" } },
+      ovn: {
+        northbound: { replicas: 1, workers: 1, cpu: "10m", memory: "24Mi", storage: "256Mi" },
+        southbound: { replicas: 1, workers: 1, cpu: "10m", memory: "32Mi", storage: "256Mi" },
+        northd: { replicas: 1, workers: 1, cpu: "10m", memory: "24Mi" },
+      },
+      openvswitch: {
+        "host-network": { replicas: 1, workers: 1, cpu: "5m", memory: "8Mi" },
+        "ovsdb-server": { replicas: 1, workers: 1, cpu: "10m", memory: "16Mi" },
+        "ovs-vswitchd": { replicas: 1, workers: 1, cpu: "50m", memory: "48Mi" },
+        "ovn-controller": { replicas: 1, workers: 1, cpu: "10m", memory: "24Mi" },
+      },
+      libvirt: { libvirtd: { replicas: 1, workers: 1, cpu: "20m", memory: "64Mi" } },
       edge: { haproxy: { replicas: 1, workers: 1, cpu: "50m", memory: "64Mi" } },
       // Two even here, so that one can be lost without a lost request.
       keystone: { api: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi" } },
+      placement: { api: { replicas: 1, workers: 1, cpu: "50m", memory: "96Mi" } },
+      glance: { api: { replicas: 1, workers: 2, cpu: "50m", memory: "256Mi", storage: "5Gi" } },
+      // Measured with these workers, under Tempest.
+      nova: {
+        api: { replicas: 1, workers: 2, cpu: "50m", memory: "320Mi" },
+        metadata: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
+        conductor: { replicas: 1, workers: 1, cpu: "50m", memory: "144Mi" },
+        scheduler: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
+        novncproxy: { replicas: 1, workers: 1, cpu: "10m", memory: "128Mi" },
+        compute: { replicas: 1, workers: 1, cpu: "50m", memory: "288Mi" },
+      },
+      // As much memory as they were seen to hold.
+      neutron: {
+        api: { replicas: 1, workers: 2, cpu: "100m", memory: "384Mi" },
+        "periodic-workers": { replicas: 1, workers: 1, cpu: "20m", memory: "160Mi" },
+        "ovn-maintenance-worker": { replicas: 1, workers: 1, cpu: "20m", memory: "208Mi" },
+        "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "20m", memory: "320Mi" },
+      },
     },
     other: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
   },
@@ -39,8 +70,40 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         proxy: { replicas: 2, workers: 1, cpu: "50m", memory: "64Mi", memoryLimit: "256Mi" },
       },
       memcached: { server: { replicas: 1, workers: 1, cpu: "50m", memory: "128Mi", memoryLimit: "256Mi" } },
+      rabbitmq: {
+        server: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi", memoryLimit: "1Gi", storage: "10Gi" },
+      },
+      ovn: {
+        northbound: { replicas: 1, workers: 1, cpu: "50m", memory: "128Mi", memoryLimit: "2Gi", storage: "5Gi" },
+        southbound: { replicas: 1, workers: 1, cpu: "100m", memory: "256Mi", memoryLimit: "4Gi", storage: "5Gi" },
+        northd: { replicas: 2, workers: 1, cpu: "50m", memory: "128Mi", memoryLimit: "2Gi" },
+      },
+      // No limit of memory on hosts: what would be killed there are the networks of running guests.
+      openvswitch: {
+        "host-network": { replicas: 1, workers: 1, cpu: "10m", memory: "16Mi" },
+        "ovsdb-server": { replicas: 1, workers: 1, cpu: "20m", memory: "32Mi" },
+        "ovs-vswitchd": { replicas: 1, workers: 1, cpu: "200m", memory: "256Mi" },
+        "ovn-controller": { replicas: 1, workers: 1, cpu: "50m", memory: "128Mi" },
+      },
+      libvirt: { libvirtd: { replicas: 1, workers: 1, cpu: "100m", memory: "256Mi" } },
       edge: { haproxy: { replicas: 1, workers: 2, cpu: "100m", memory: "128Mi", memoryLimit: "512Mi" } },
       keystone: { api: { replicas: 2, workers: 2, cpu: "200m", memory: "384Mi", memoryLimit: "1Gi" } },
+      placement: { api: { replicas: 2, workers: 1, cpu: "100m", memory: "192Mi", memoryLimit: "1Gi" } },
+      // One pod has the volume. As many transfers at once as it has workers.
+      glance: {
+        api: { replicas: 1, workers: 4, cpu: "200m", memory: "512Mi", memoryLimit: "2Gi", storage: "100Gi" },
+      },
+      nova: {
+        api: { replicas: 2, workers: 2, cpu: "200m", memory: "512Mi", memoryLimit: "1Gi" },
+        // No limit: its helpers handle whole disks, and what is in the cache for files counts.
+        compute: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi" },
+      },
+      neutron: {
+        api: { replicas: 2, workers: 2, cpu: "200m", memory: "512Mi", memoryLimit: "1Gi" },
+        "periodic-workers": { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", memoryLimit: "512Mi" },
+        "ovn-maintenance-worker": { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", memoryLimit: "512Mi" },
+        "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "50m", memory: "512Mi", memoryLimit: "1536Mi" },
+      },
     },
     other: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi", memoryLimit: "1Gi" },
   },
@@ -53,8 +116,37 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         proxy: { replicas: 3, workers: 2, cpu: "200m", memory: "128Mi", memoryLimit: "512Mi" },
       },
       memcached: { server: { replicas: 3, workers: 2, cpu: "100m", memory: "512Mi", memoryLimit: "1Gi" } },
+      rabbitmq: {
+        server: { replicas: 3, workers: 1, cpu: "500m", memory: "2Gi", memoryLimit: "4Gi", storage: "20Gi" },
+      },
+      ovn: {
+        northbound: { replicas: 3, workers: 1, cpu: "200m", memory: "512Mi", memoryLimit: "4Gi", storage: "10Gi" },
+        southbound: { replicas: 3, workers: 1, cpu: "500m", memory: "1Gi", memoryLimit: "8Gi", storage: "10Gi" },
+        northd: { replicas: 3, workers: 1, cpu: "200m", memory: "512Mi", memoryLimit: "4Gi" },
+      },
+      openvswitch: {
+        "host-network": { replicas: 1, workers: 1, cpu: "10m", memory: "16Mi" },
+        "ovsdb-server": { replicas: 1, workers: 1, cpu: "50m", memory: "64Mi" },
+        "ovs-vswitchd": { replicas: 1, workers: 1, cpu: "500m", memory: "512Mi" },
+        "ovn-controller": { replicas: 1, workers: 1, cpu: "100m", memory: "256Mi" },
+      },
+      libvirt: { libvirtd: { replicas: 1, workers: 1, cpu: "200m", memory: "512Mi" } },
       edge: { haproxy: { replicas: 3, workers: 4, cpu: "500m", memory: "256Mi", memoryLimit: "1Gi" } },
       keystone: { api: { replicas: 3, workers: 3, cpu: "500m", memory: "768Mi", memoryLimit: "2Gi" } },
+      placement: { api: { replicas: 3, workers: 2, cpu: "250m", memory: "384Mi", memoryLimit: "2Gi" } },
+      glance: {
+        api: { replicas: 1, workers: 8, cpu: "500m", memory: "1Gi", memoryLimit: "4Gi", storage: "500Gi" },
+      },
+      nova: {
+        api: { replicas: 3, workers: 4, cpu: "500m", memory: "1Gi", memoryLimit: "3Gi" },
+        compute: { replicas: 1, workers: 1, cpu: "250m", memory: "1Gi" },
+      },
+      neutron: {
+        api: { replicas: 3, workers: 4, cpu: "500m", memory: "1Gi", memoryLimit: "3Gi" },
+        "periodic-workers": { replicas: 2, workers: 1, cpu: "100m", memory: "384Mi", memoryLimit: "1Gi" },
+        "ovn-maintenance-worker": { replicas: 2, workers: 1, cpu: "100m", memory: "384Mi", memoryLimit: "1Gi" },
+        "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "100m", memory: "512Mi", memoryLimit: "2Gi" },
+      },
     },
     other: { replicas: 3, workers: 3, cpu: "250m", memory: "512Mi", memoryLimit: "2Gi" },
   },

@@ -20,7 +20,12 @@ export type VolumePlan =
   /** Empty at each start of the pod; `memory` keeps it there, at most `size` large. */
   | { kind: "emptyDir"; size?: string; memory?: boolean }
   /** A PersistentVolumeClaim. */
-  | { kind: "claim"; name: Input<string> };
+  | { kind: "claim"; name: Input<string> }
+  /** A path of the host, made as a directory where it is missing unless `type` says what must be there. */
+  | { kind: "hostPath"; path: string; type?: HostPathType };
+
+/** What a path of the host is. */
+export type HostPathType = "Directory" | "DirectoryOrCreate" | "Socket" | "CharDevice";
 
 const readable = 0o444;
 const groupReadable = 0o440;
@@ -52,5 +57,7 @@ export function volume(plan: VolumePlan): Omit<types.input.core.v1.Volume, "name
       };
     case "claim":
       return { persistentVolumeClaim: { claimName: plan.name } };
+    case "hostPath":
+      return { hostPath: { path: plan.path, type: plan.type ?? "DirectoryOrCreate" } };
   }
 }

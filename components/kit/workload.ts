@@ -40,16 +40,20 @@ export interface DeploymentPlan {
   pod: PodPlan;
   /** Annotations of the pod. @default none */
   annotations?: Record<string, Input<string>>;
+  /** The old pods end before new ones begin, for a volume that belongs to one pod at a time. @default false */
+  recreate?: boolean;
   /** Seconds that a new pod must have been ready before an old one goes, so that everybody knows it. @default 0 */
   minReady?: number;
 }
 
-/** Equal pods that are rolled without a gap: an old one goes only when its successor is ready. */
+/** Equal pods that are rolled without a gap, but for `recreate`: an old one goes only when its successor is ready. */
 export function deploymentSpec(plan: DeploymentPlan): types.input.apps.v1.DeploymentSpec {
   return {
     replicas: plan.replicas,
     selector: { matchLabels: plan.selector },
-    strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+    strategy: plan.recreate
+      ? { type: "Recreate" }
+      : { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
     revisionHistoryLimit: 2,
     progressDeadlineSeconds: progressDeadline,
     ...(plan.minReady === undefined ? {} : { minReadySeconds: plan.minReady }),
@@ -57,13 +61,54 @@ export function deploymentSpec(plan: DeploymentPlan): types.input.apps.v1.Deploy
   };
 }
 
+/** A DaemonSet. */
+export interface DaemonSetPlan {
+  /** Labels of its pods. */
+  labels: Record<string, string>;
+  /** Labels it finds them by. */
+  selector: Record<string, string>;
+  /** The pod. */
+  pod: PodPlan;
+  /** A pod is made anew only when somebody has deleted it. @default false: an update rolls them, a quarter at a time */
+  onDelete?: boolean;
+}
+
+/** A pod on every host that its plan admits, whatever taints the host has, and among the last to go when it runs out of memory. */
+export function daemonSetSpec(plan: DaemonSetPlan): types.input.apps.v1.DaemonSetSpec {
+  return {
+    selector: { matchLabels: plan.selector },
+    updateStrategy: plan.onDelete
+      ? { type: "OnDelete" }
+      : { type: "RollingUpdate", rollingUpdate: { maxUnavailable: "25%" } },
+    revisionHistoryLimit: 2,
+    template: podTemplate(plan.labels, {
+      priorityClass: "system-node-critical",
+      tolerations: [{ operator: "Exists" }],
+      ...plan.pod,
+    }),
+  };
+}
+
 /**
  * A command that runs to its end. Each try is a pod of its own, and failed ones stay with their logs; they would be gone
  * if one pod's container were started anew. The job stays when it is done: its name says what was done.
+ * @param refusals exit codes after which it is not tried anew, since that would change nothing
  */
-export function jobSpec(labels: Record<string, string>, pod: PodPlan): types.input.batch.v1.JobSpec {
+export function jobSpec(
+  labels: Record<string, string>,
+  pod: PodPlan,
+  refusals: readonly number[] = [],
+): types.input.batch.v1.JobSpec {
   const template = podTemplate(labels, pod);
-  return { backoffLimit: jobRetries, template: { ...template, spec: { ...podSpec(pod), restartPolicy: "Never" } } };
+  return {
+    backoffLimit: jobRetries,
+    ...(refusals.length === 0
+      ? {}
+      : {
+          podFailurePolicy: { rules: [{ action: "FailJob", onExitCodes: { operator: "In", values: [...refusals] } }] },
+        }),
+    template: { ...template, spec: { ...podSpec(pod), restartPolicy: "Never" } },
+  };
 }
 
 /** At most one pod of a workload is down because somebody wants it so; one that is down anyway may always be moved. */

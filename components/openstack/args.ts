@@ -1,9 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { ClusterFacts, PreflightMode } from "../cluster/args";
+import type { ClusterFacts, HostFacts, PreflightMode } from "../cluster/args";
 import type { ImageEntry } from "../kit/catalogue";
 import type { ProcessSizeArgs, Profile } from "../kit/profile";
 import type { ReleaseArgs } from "../kit/release";
 import type { EndpointAddressArgs } from "../platform/args";
+import type { CloudComputeArgs, CloudNetworksArgs } from "./network-args";
 
 /** Where the certificate of the API endpoints comes from. */
 export interface CloudCertificateArgs {
@@ -31,6 +32,12 @@ export interface OpenStackCloudArgs {
   registry: string;
   /** OpenStack services, such as `["keystone"]`. */
   services: string[];
+  /** The cluster's hosts, as its facts have them. Plain values: they decide which resources exist. @default none, which is enough for a cloud without virtual machines */
+  hosts?: HostFacts[];
+  /** The networks that carry the virtual machines' traffic. */
+  networks?: CloudNetworksArgs;
+  /** How virtual machines are run. */
+  compute?: CloudComputeArgs;
   /** Region. @default "RegionOne" */
   region?: string;
   /** Names and addresses of the API endpoints. */

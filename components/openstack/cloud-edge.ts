@@ -7,7 +7,7 @@ import { Authority } from "../platform/authority";
 import { Edge, type EdgeRoute } from "../platform/edge";
 import { endpointProblems } from "../platform/endpoint-check";
 import type { CloudPlanArgs, OpenStackCloudArgs } from "./args";
-import type { Connections } from "./connections";
+import { type Connections, edgeEntries } from "./connections";
 import type { CloudFacts, ServiceDefinition } from "./definition";
 import { defaults, endpointAddress, endpointHost } from "./facts";
 
@@ -103,10 +103,10 @@ export function layEdge(build: CloudBuild, context: CloudContext, authority: Aut
   );
 }
 
-/** The edge's routes to a service: one for each of its entries of the catalogue. */
+/** The edge's routes to a service: one for each of its entries of the catalogue, and for each of its further ports. */
 export function routesOf(facts: CloudFacts, definition: ServiceDefinition): EdgeRoute[] {
-  return (definition.catalog ?? []).map((entry) => {
-    const process = definition.processes.find((one) => one.name === (entry.process ?? "api"));
+  return edgeEntries(definition).map((entry) => {
+    const process = definition.processes.find((one) => one.name === entry.process);
     return {
       service: definition.name,
       process: process?.name ?? "api",

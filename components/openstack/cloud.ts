@@ -3,6 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { Galera } from "../backing/galera";
 import { Memcached } from "../backing/memcached";
+import { Ovn } from "../backing/ovn";
+import { type MessageBus, RabbitMq } from "../backing/rabbitmq";
+import { busPort, nodePort } from "../backing/rabbitmq-config";
 import type { ClusterFacts } from "../cluster/args";
 import { type ImageCatalogue, imageEntry } from "../kit/catalogue";
 import type { CloudContext } from "../kit/context";
@@ -11,16 +14,20 @@ import { denyAll } from "../kit/network-policy";
 import { passwordShape } from "../kit/password";
 import { imageReference } from "../kit/release";
 import { profileSettings } from "../kit/sizes";
+import type { Authority } from "../platform/authority";
 import { validateEndpointPlaces } from "../platform/validate-endpoint";
 import type { EndpointFacts, OpenStackCloudArgs } from "./args";
 import { type CloudBuild, cloudAuthority, endpointsFree, hostAliases, layEdge } from "./cloud-edge";
 import { cloudsYaml } from "./clouds-yaml";
-import { connections } from "./connections";
+import { backingNames, connections, usesOvn } from "./connections";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
+import { hostCertificates } from "./host-certificates";
 import { sweepJob } from "./registration-job";
 import { OpenStackService } from "./service";
+import { sharedSecrets } from "./service-secrets";
 import { factoriesOf, validateCloud } from "./validate";
+import { hostListProblems, networkPlaceProblems } from "./validate-networks";
 
 /**
  * An OpenStack cloud on a Kubernetes cluster: authority, API edge, backing services, and the services of a release.
@@ -63,7 +70,13 @@ export class OpenStackCloud extends pulumi.ComponentResource {
     const catalogue = args.catalogue ?? debianCatalogue;
     const defined = define(args, catalogue, factoriesOf(args, definitions));
     const cluster = pulumi.output(args.cluster).apply((facts) => checkFacts(args, facts));
-    const build: CloudBuild = { name, args, cluster, ...defined, connections: connections(defined.definitions) };
+    const build: CloudBuild = {
+      name,
+      args,
+      cluster,
+      ...defined,
+      connections: connections(defined.definitions, defined.facts.networks.hosts),
+    };
 
     const adminPassword = pulumi.secret(
       args.adminPassword ?? new random.RandomPassword(`${name}-admin`, passwordShape, { parent: this }).result,
@@ -71,9 +84,9 @@ export class OpenStackCloud extends pulumi.ComponentResource {
     const authority = cloudAuthority(build, this);
     const context = foundation(build, catalogue, endpointsFree(build, authority), this, opts?.deletedWith);
     const edge = layEdge(build, context, authority, this);
-    const shared = { adminPassword, edge: edge.resources, authority: authority.publish(`${name}-authority`, context) };
+    const shared = { adminPassword, edge: edge.resources, authority: publishAuthority(build, context, authority) };
     const services = layServices(build, context, shared, this);
-    const done = [...edge.resources, ...[...services.values()].flatMap((service) => service.done)];
+    const done = [...edge.resources, ...[...services.values()].flatMap((service) => service.done), ...setUp(services)];
     const facts = defined.facts;
     sweepJob(
       { context, name, parent: this },
@@ -119,9 +132,13 @@ function checkFacts(args: OpenStackCloudArgs, facts: ClusterFacts): ClusterFacts
       `dnsDomain: the cluster's DNS domain is ${facts.dnsDomain}, not ${expected}; set dnsDomain to it`,
     );
   }
-  const problems = validateEndpointPlaces(args.endpoint, facts);
+  const problems = [
+    ...validateEndpointPlaces(args.endpoint, facts).map((problem) => `endpoint${problem}`),
+    ...networkPlaceProblems(args, facts),
+    ...hostListProblems(args, facts),
+  ];
   if (problems.length > 0) {
-    throw new pulumi.RunError(problems.map((problem) => `endpoint${problem}`).join("\n"));
+    throw new pulumi.RunError(problems.join("\n"));
   }
   return facts;
 }
@@ -215,10 +232,38 @@ function podSecurity(level: "restricted" | "privileged"): Record<string, string>
   };
 }
 
+/** Puts the authority's certificate where its readers are. */
+function publishAuthority(build: CloudBuild, context: CloudContext, authority: Authority): pulumi.Resource[] {
+  const onHosts = build.definitions.some((one) => one.processes.some((process) => process.perNode !== undefined));
+  return [
+    authority.publish(`${build.name}-authority`, context),
+    ...(onHosts ? [authority.publishForNodes(`${build.name}-authority-node`, context)] : []),
+  ];
+}
+
+/** OVN, where something of the cloud uses it. */
+function layOvn(build: CloudBuild, context: CloudContext, parent: pulumi.Resource): Ovn | undefined {
+  const { name, cluster, definitions, connections: net } = build;
+  return usesOvn(definitions)
+    ? new Ovn(
+        `${name}-ovn`,
+        {
+          context,
+          storageClass: cluster.apply((facts) => facts.storageClass),
+          clients: {
+            northbound: net.callersOf("ovn", "northbound"),
+            southbound: net.callersOf("ovn", "southbound"),
+          },
+        },
+        { parent },
+      )
+    : undefined;
+}
+
 function layServices(
   build: CloudBuild,
   context: CloudContext,
-  shared: { adminPassword: pulumi.Output<string>; edge: pulumi.Resource[]; authority: pulumi.Resource },
+  shared: { adminPassword: pulumi.Output<string>; edge: pulumi.Resource[]; authority: pulumi.Resource[] },
   parent: pulumi.Resource,
 ): Map<string, OpenStackService> {
   const { name, cluster, definitions, connections: net } = build;
@@ -236,12 +281,25 @@ function layServices(
     { context, clients: net.callersOf("memcached", "server") },
     { parent },
   );
+  const messageBus = layMessageBus(build, context, parent);
   const there = new Map<string, pulumi.Resource[]>([
     ["mariadb", galera.server.resources],
     ["memcached", memcached.resources],
+    ["rabbitmq", messageBus?.resources ?? []],
   ]);
+  const ovn = layOvn(build, context, parent);
+  there.set("ovn", ovn?.resources ?? []);
+  const certificates = hostCertificates(name, build, context, parent);
   const services = new Map<string, OpenStackService>();
+  const sharedSecret = sharedSecrets(name, parent);
   for (const definition of inOrder(definitions)) {
+    const needs = definition.needs ?? [];
+    const neededFrom = (names: readonly string[]) => [
+      ...shared.authority,
+      ...(ovn?.credentials ?? []),
+      ...certificates,
+      ...names.flatMap((need) => there.get(need) ?? []),
+    ];
     const service = new OpenStackService(
       `${name}-${definition.name}`,
       {
@@ -249,11 +307,15 @@ function layServices(
         facts: build.facts,
         definition,
         database: galera.server,
+        messageBus,
+        storageClass: cluster.apply((facts) => facts.storageClass),
         connections: net,
         adminPassword: shared.adminPassword,
         edge: shared.edge,
+        sharedSecret,
         overrides: build.args.overrides?.[definition.name] ?? {},
-        after: [shared.authority, ...(definition.needs ?? []).flatMap((need) => there.get(need) ?? [])],
+        after: neededFrom(needs),
+        backing: neededFrom(needs.filter((need) => backingNames.includes(need))),
       },
       { parent },
     );
@@ -261,6 +323,31 @@ function layServices(
     services.set(definition.name, service);
   }
   return services;
+}
+
+/** The message bus, where a service needs one. */
+function layMessageBus(build: CloudBuild, context: CloudContext, parent: pulumi.Resource): MessageBus | undefined {
+  const { name, cluster, definitions, connections: net } = build;
+  if (!definitions.some((one) => one.needs?.includes("rabbitmq"))) {
+    return undefined;
+  }
+  const rabbitmq = new RabbitMq(
+    `${name}-rabbitmq`,
+    {
+      context,
+      storageClass: cluster.apply((facts) => facts.storageClass),
+      clients: net.callersOf("rabbitmq", "server", busPort),
+      administrators: net.callersOf("rabbitmq", "server", nodePort),
+    },
+    { parent },
+  );
+  return rabbitmq.bus;
+}
+
+/** What definitions have the administrator do, each job when the services that it needs answer. */
+function setUp(services: Map<string, OpenStackService>): pulumi.Resource[] {
+  const answersOf = (service: string): pulumi.Resource[] => services.get(service)?.answers ?? [];
+  return [...services.values()].flatMap((service) => service.setUp(answersOf));
 }
 
 /** Definitions in the order of their needs. @throws Error that names a circle */

@@ -1,9 +1,11 @@
 import { memcachedServers } from "../backing/memcached";
+import { ovnFacts } from "../backing/ovn-facts";
 import { entryPath, type ImageCatalogue, imageEntry } from "../kit/catalogue";
 import { Profile } from "../kit/profile";
 import { sizeOf } from "../kit/sizes";
 import type { CloudPlanArgs } from "./args";
 import type { CloudFacts, EndpointInterface, ServiceDefinition, ServiceFactory } from "./definition";
+import { computeFacts, hostNames, hostOf, networkFacts } from "./networks-plan";
 
 /** Path of the authority's certificate in every pod of an OpenStack service. */
 export const caFile = "/etc/stratiform/ca/ca.crt";
@@ -30,9 +32,18 @@ export function endpointAddress(args: CloudPlanArgs, endpointInterface: Endpoint
     : (endpoint.internalAddress ?? endpoint.internal);
 }
 
+/** What of definitions depends on nothing: names, needs, catalogue entries, ports. Its URLs mean nothing. */
+export function outlineOf(
+  args: CloudPlanArgs,
+  catalogue: ImageCatalogue,
+  factories: readonly ServiceFactory[],
+): ServiceDefinition[] {
+  return factories.map((factory) => factory(cloudFacts(args, catalogue, { ofService: () => 0, further: () => 0 })));
+}
+
 /**
  * Evaluates definitions for a cloud. They are evaluated twice: their catalogue entries, which depend on nothing, say
- * where endpoints are, and with these the second evaluation is made.
+ * where endpoints are, and with these the second evaluation is made. So two services may ask for each other's.
  *
  * @throws Error if a definition asks for the endpoint of a service that the cloud does not have
  */
@@ -41,19 +52,35 @@ export function define(
   catalogue: ImageCatalogue,
   factories: readonly ServiceFactory[],
 ): { facts: CloudFacts; definitions: ServiceDefinition[] } {
-  const outline = factories.map((factory) => factory(cloudFacts(args, catalogue, () => 0)));
-  const port = (service: string): number => {
-    const found = outline.find((one) => one.name === service)?.catalog?.[0]?.port;
-    if (found === undefined) {
-      throw new Error(`no enabled service ${service} has an endpoint; it is needed by another one: add it to services`);
-    }
-    return found;
+  const outline = outlineOf(args, catalogue, factories);
+  const service = (name: string): ServiceDefinition | undefined => outline.find((one) => one.name === name);
+  const ports: EndpointPorts = {
+    ofService: (name) => {
+      const found = service(name)?.catalog?.[0]?.port;
+      if (found === undefined) {
+        throw new Error(`no enabled service ${name} has an endpoint; it is needed by another one: add it to services`);
+      }
+      return found;
+    },
+    further: (name, port) => {
+      const found = service(name)?.endpointPorts?.find((one) => one.name === port)?.port;
+      if (found === undefined) {
+        throw new Error(`no enabled service ${name} has ${port} among its endpointPorts; add it to its definition`);
+      }
+      return found;
+    },
   };
-  const facts = cloudFacts(args, catalogue, port);
+  const facts = cloudFacts(args, catalogue, ports);
   return { facts, definitions: factories.map((factory) => factory(facts)) };
 }
 
-function cloudFacts(args: CloudPlanArgs, catalogue: ImageCatalogue, port: (service: string) => number): CloudFacts {
+/** Where endpoints are, by service. */
+interface EndpointPorts {
+  ofService(service: string): number;
+  further(service: string, name: string): number;
+}
+
+function cloudFacts(args: CloudPlanArgs, catalogue: ImageCatalogue, ports: EndpointPorts): CloudFacts {
   const name = args.cloudName ?? defaults.cloudName;
   const dnsDomain = args.dnsDomain ?? defaults.dnsDomain;
   const size = (service: string, process: string) =>
@@ -63,10 +90,21 @@ function cloudFacts(args: CloudPlanArgs, catalogue: ImageCatalogue, port: (servi
     region: args.region ?? defaults.region,
     dnsDomain,
     series: args.release.series,
-    endpoint: (service, endpointInterface) => `https://${endpointHost(args, endpointInterface)}:${port(service)}`,
+    endpoint: (service, endpointInterface) =>
+      `https://${endpointHost(args, endpointInterface)}:${ports.ofService(service)}`,
+    endpointPort: (service, port, endpointInterface) =>
+      `https://${endpointHost(args, endpointInterface)}:${ports.further(service, port)}`,
     memcachedServers: memcachedServers(name, dnsDomain, size("memcached", "server").replicas),
     size,
     caFile,
     path: (image, path) => entryPath(image, imageEntry(catalogue, image), path),
+    networks: networkFacts(args),
+    compute: computeFacts(args),
+    hosts: (role) => hostNames(args.hosts ?? [], role),
+    host: (host) => hostOf(args.hosts ?? [], host),
+    ovn: ovnFacts(name, dnsDomain, {
+      northbound: size("ovn", "northbound").replicas,
+      southbound: size("ovn", "southbound").replicas,
+    }),
   };
 }

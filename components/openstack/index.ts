@@ -1,4 +1,5 @@
 /** The door for TypeScript programs: services of one's own, as data. Types here are not limited to what Pulumi's schemas can say. */
+export type { OvnFacts } from "../backing/ovn-facts";
 export type { ImageCatalogue, ImageEntry } from "../kit/catalogue";
 export type { ConfigFiles, ConfigSections, MultiValue, OptionValue } from "../kit/config";
 export type { CloudContext } from "../kit/context";
@@ -10,7 +11,9 @@ export type { ReleaseArgs, ReleaseImageArgs } from "../kit/release";
 export * from "./args";
 export { OpenStackCloud } from "./cloud";
 export * from "./definition";
-export { authToken, authTokenSecret } from "./keystone-client";
+export type { ComputeFacts, NetworkFacts } from "./host-facts";
+export { detectedDirectory, hostRun, hostState } from "./host-facts";
+export * from "./sections";
 export { OpenStackService } from "./service";
 export type { OpenStackServiceArgs } from "./service-build";
 export { knownServices } from "./services";

@@ -32,6 +32,8 @@ export interface JobPlan {
   furnishing: Furnishing;
   /** What it reads; its name stands for its content. */
   secret: k8s.core.v1.Secret;
+  /** Exit codes after which it is not tried anew. @default none */
+  refusals?: readonly number[];
   /** What must be there before. */
   dependsOn: pulumi.Resource[];
 }
@@ -69,7 +71,7 @@ export function laidJob(owner: JobOwner, step: string, plan: JobPlan): k8s.batch
         // One that failed is made anew by the next `up`.
         annotations: { "pulumi.com/replaceUnready": "true" },
       },
-      spec: jobSpec(labelsOf(context.cloud, definition.name, stepsProcess), pod),
+      spec: jobSpec(labelsOf(context.cloud, definition.name, stepsProcess), pod, plan.refusals),
     },
     context.inNamespace(parent, { dependsOn: plan.dependsOn }),
   );

@@ -1,34 +1,47 @@
 import * as pulumi from "@pulumi/pulumi";
-import { argumentVector } from "../kit/catalogue";
-import { hashedSecret } from "../kit/hashed";
+import { administratorJob } from "./administrator-job";
 import type { CloudFacts, ServiceDefinition } from "./definition";
-import { addAuthority, type Furnishing } from "./furnish";
-import { type JobOwner, laidJob } from "./job";
+import type { JobOwner } from "./job";
 import {
-  administratorAccess,
+  loginAtStart,
   type Registration,
   type RegistrationList,
-  registerScript,
+  RegistrationPart,
   registration,
   registrationList,
 } from "./registration";
 import type { ServiceBuild } from "./service-build";
-import { inputDirectory } from "./steps";
 
-/** Image of the jobs that talk to Keystone. */
-const clientImage = "client";
+/**
+ * Enters a service's user into Keystone before any of its processes runs, where one would end without it. None for
+ * others: their user comes with the rest, since every job costs seconds.
+ */
+export function userJob(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+  return loginAtStart(build.definition) ? entryJob(build, "user", RegistrationPart.User, dependsOn) : [];
+}
 
 /** Enters a service into Keystone: its user, its services, their endpoints. None for Keystone, which enters itself. */
 export function registrationJob(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+  const part = loginAtStart(build.definition) ? RegistrationPart.Services : RegistrationPart.All;
+  return entryJob(build, "register", part, dependsOn);
+}
+
+function entryJob(
+  build: ServiceBuild,
+  name: string,
+  part: RegistrationPart,
+  dependsOn: pulumi.Resource[],
+): pulumi.Resource[] {
   const { definition, facts, secrets } = build;
-  const wanted = registration(facts, definition);
-  if (wanted === undefined) {
+  const wanted = registration(facts, definition, part);
+  if (wanted === undefined || (wanted.user === undefined && wanted.services.length === 0)) {
     return [];
   }
   const password = secrets.laidOpen.apply(
     (open): Record<string, string> => (wanted.user === undefined ? {} : { password: open.servicePassword }),
   );
-  return [keystoneJob(build, "register", { facts, wanted, password, adminPassword: build.adminPassword, dependsOn })];
+  const plan = { facts, wanted, password, adminPassword: build.adminPassword, dependsOn };
+  return [keystoneJob(build, name, "register", plan)];
 }
 
 /**
@@ -46,7 +59,7 @@ export function sweepJob(
   },
 ): pulumi.Resource {
   const wanted = registrationList(plan.facts, plan.definitions);
-  return keystoneJob({ ...owner, definition: { name: "keystone" } }, "sweep", {
+  return keystoneJob({ ...owner, definition: { name: "keystone" } }, "sweep", "sweep", {
     ...plan,
     wanted,
     password: pulumi.output<Record<string, string>>({}),
@@ -55,6 +68,7 @@ export function sweepJob(
 
 function keystoneJob(
   owner: JobOwner,
+  name: string,
   mode: "register" | "sweep",
   plan: {
     facts: CloudFacts;
@@ -64,27 +78,15 @@ function keystoneJob(
     dependsOn: pulumi.Resource[];
   },
 ): pulumi.Resource {
-  const { context, definition, parent } = owner;
-  const data = pulumi.all([plan.password, plan.adminPassword]).apply(
-    ([password, adminPassword]): Record<string, string> => ({
-      "clouds.yaml": administratorAccess(plan.facts, adminPassword),
-      "registration.json": JSON.stringify(plan.wanted),
-      "register.py": registerScript(),
-      ...password,
-    }),
-  );
-  const secret = hashedSecret(`${owner.name}-${mode}`, `${definition.name}-${mode}`, data, context, parent);
-  const furnishing: Furnishing = {
-    volumes: { input: { kind: "secret", name: secret.metadata.name } },
-    mounts: [{ volume: "input", path: inputDirectory }],
-  };
-  addAuthority(furnishing);
-  const program = ["python3", `${inputDirectory}/register.py`, mode];
-  return laidJob(owner, mode, {
-    image: clientImage,
-    command: argumentVector(clientImage, context.entry(clientImage), program),
-    furnishing,
-    secret,
-    dependsOn: plan.dependsOn,
+  const { facts, wanted, password, adminPassword, dependsOn } = plan;
+  return administratorJob(owner, name, {
+    facts,
+    script: "register.py",
+    words: [mode],
+    files: password.apply(
+      (files): Record<string, string> => ({ "registration.json": JSON.stringify(wanted), ...files }),
+    ),
+    adminPassword,
+    dependsOn,
   });
 }

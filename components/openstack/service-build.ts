@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { DatabaseServer } from "../backing/galera";
+import type { MessageBus } from "../backing/rabbitmq";
 import type { ConfigFiles } from "../kit/config";
 import type { CloudContext } from "../kit/context";
 import type { Connections } from "./connections";
@@ -16,14 +17,22 @@ export interface OpenStackServiceArgs {
   definition: ServiceDefinition;
   /** Where its databases are. */
   database: DatabaseServer;
+  /** Where its virtual host on the message bus is. @default the cloud has no message bus */
+  messageBus?: MessageBus | undefined;
+  /** Storage class of its volumes. */
+  storageClass: pulumi.Input<string>;
   /** Who connects to whom. */
   connections: Connections;
   /** Password of the cloud's administrator. */
   adminPassword: pulumi.Output<string>;
+  /** A secret that services of the cloud share, by name; made when it is first asked for. */
+  sharedSecret: (name: string) => pulumi.Output<string>;
   /** Options that the user sets otherwise. @default none */
   overrides?: ConfigFiles;
   /** What must be there before: what the service needs. */
   after: pulumi.Resource[];
+  /** What of it is no service but a backing one. Databases and steps that call nobody else wait for no more. */
+  backing: pulumi.Resource[];
   /** The edge, which the step that enters the service into Keystone goes through. */
   edge: pulumi.Resource[];
 }

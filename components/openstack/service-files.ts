@@ -13,8 +13,10 @@ const uwsgiKey = "uwsgi.ini";
 /** Secrets for looking at what a definition writes and where, while their values do not matter. */
 export const blankSecrets: ServiceSecrets = {
   databaseUrl: (database) => `mysql+pymysql://user:password@host/${database}`,
+  messageBusUrl: "rabbit://user:password@host:5672/vhost",
   servicePassword: "password",
   adminPassword: "password",
+  sharedSecret: () => "password",
 };
 
 /** One file of a pod, and the key under which its text lies. */
@@ -64,7 +66,7 @@ export function plainFiles(
   for (const [file, sections] of Object.entries(filesOf(process, mergeFiles(definition.config, overrides)))) {
     add(file, renderOslo(sections));
   }
-  for (const [file, text] of Object.entries(definition.files ?? {})) {
+  for (const [file, text] of Object.entries({ ...definition.files, ...process.files })) {
     add(file, text);
   }
   if (process.wsgi === true) {
@@ -87,7 +89,10 @@ export function secretFiles(
   const files = Object.entries(filesOf(process, definition.secretConfig?.(secrets) ?? {}));
   return {
     data: Object.fromEntries(files.map(([file, sections]) => [keyOf(file), renderOslo(sections)])),
-    mounts: files.map(([file]) => ({ key: keyOf(file), path: `${directory}/${file}.d/secret.conf` })),
+    mounts: files.map(([file]) => ({
+      key: keyOf(file),
+      path: `${directory}/${definition.configDirectories?.[file] ?? `${file}.d`}/secret.conf`,
+    })),
   };
 }
 

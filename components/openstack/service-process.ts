@@ -1,14 +1,29 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { ovnService } from "../backing/ovn-facts";
 import { argumentVector } from "../kit/catalogue";
-import { hashedConfigMap, hashedSecret } from "../kit/hashed";
+import { type HashedPlace, hashedConfigMap, hashedSecret } from "../kit/hashed";
 import { labelsOf, selectorOf } from "../kit/labels";
 import type { PodPlan } from "../kit/pod";
 import { deploymentSpec } from "../kit/workload";
+import { usesConsoles } from "./console-tls";
 import type { ProcessDefinition } from "./definition";
-import { addAuthority, addFiles, addKeyRepositories, type Furnishing } from "./furnish";
+import {
+  addAuthority,
+  addClaims,
+  addConsoleCertificate,
+  addFiles,
+  addKeyRepositories,
+  addOvnCertificate,
+  type Furnishing,
+} from "./furnish";
 import type { ServiceBuild } from "./service-build";
 import { blankSecrets, plainFiles, secretFiles, uwsgiFile } from "./service-files";
+
+/** How many pods a process has: one where it has a volume, which belongs to one pod at a time. */
+export function replicasOf(build: Pick<ServiceBuild, "context" | "definition">, process: ProcessDefinition): number {
+  return process.claims?.length ? 1 : build.context.size(build.definition.name, process.name).replicas;
+}
 
 /** A process' workload, with the configuration it reads. */
 export function laidProcess(
@@ -26,7 +41,8 @@ export function laidProcess(
       spec: deploymentSpec({
         labels: labelsOf(context.cloud, definition.name, process.name),
         selector: selectorOf(context.cloud, definition.name, process.name),
-        replicas: context.size(definition.name, process.name).replicas,
+        replicas: replicasOf(build, process),
+        recreate: (process.claims ?? []).length > 0,
         pod: processPod(build, process, files.furnishing),
       }),
     },
@@ -53,6 +69,9 @@ function processPod(build: ServiceBuild, process: ProcessDefinition, files: Furn
         ...(process.port === undefined ? {} : { port: process.port }),
         ...(process.readiness === undefined ? {} : { readiness: process.readiness }),
         ...(process.liveness === undefined ? {} : { liveness: process.liveness }),
+        ...(process.startup === undefined ? {} : { startup: process.startup }),
+        ...(process.startupSeconds === undefined ? {} : { startupSeconds: process.startupSeconds }),
+        ...(process.environment === undefined ? {} : { env: process.environment }),
         mounts: files.mounts,
         size: context.size(definition.name, process.name),
       },
@@ -67,10 +86,10 @@ function processPod(build: ServiceBuild, process: ProcessDefinition, files: Furn
 }
 
 /**
- * A process' ConfigMap, Secret, key repositories and CA, as volumes. The names carry the content: a change rolls just the
- * pods that read it.
+ * A process' ConfigMap, Secret, key repositories, CA and certificates for OVN and consoles, as volumes. The names carry the
+ * content: a change rolls just the pods that read it.
  */
-function processFiles(
+export function processFiles(
   build: ServiceBuild,
   process: ProcessDefinition,
 ): { furnishing: Furnishing; resources: pulumi.Resource[] } {
@@ -81,24 +100,31 @@ function processFiles(
   const entry = context.entry(image);
   const furnishing: Furnishing = { volumes: {}, mounts: [] };
 
-  const plain = plainFiles(facts, definition, process, entry, overrides ?? {});
-  const config = hashedConfigMap(name, base, plain.data, context, parent);
-  addFiles(furnishing, "config", "configMap", config.metadata.name, plain);
-  const resources: pulumi.Resource[] = [config];
+  const place: HashedPlace =
+    process.perNode === undefined ? {} : { node: true, retain: process.perNode.onDelete ?? false };
+  const resources: pulumi.Resource[] = [];
 
-  if (definition.secretConfig !== undefined) {
+  const plain = plainFiles(facts, definition, process, entry, overrides ?? {});
+  if (plain.mounts.length > 0) {
+    const config = hashedConfigMap(name, base, plain.data, context, parent, place);
+    addFiles(furnishing, "config", "configMap", config.metadata.name, plain);
+    resources.push(config);
+  }
+  const hidden = secretFiles(definition, process, entry, blankSecrets);
+  if (hidden.mounts.length > 0) {
     const data = secrets.laidOpen.apply((open) => secretFiles(definition, process, entry, open).data);
-    const secret = hashedSecret(name, base, data, context, parent);
-    addFiles(
-      furnishing,
-      "secret",
-      "secret",
-      secret.metadata.name,
-      secretFiles(definition, process, entry, blankSecrets),
-    );
+    const secret = hashedSecret(name, base, data, context, parent, place);
+    addFiles(furnishing, "secret", "secret", secret.metadata.name, hidden);
     resources.push(secret);
   }
+  if (process.talksTo?.some((target) => target.startsWith(`${ovnService}-`))) {
+    addOvnCertificate(furnishing);
+  }
+  if (usesConsoles(process)) {
+    addConsoleCertificate(furnishing);
+  }
   addKeyRepositories(furnishing, build, process.keyRepositories ?? [], image);
+  resources.push(...addClaims(furnishing, build, process, image));
   addAuthority(furnishing);
   return { furnishing, resources };
 }

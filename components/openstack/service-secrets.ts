@@ -2,10 +2,13 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { DatabaseServer } from "../backing/galera";
+import type { MessageBus } from "../backing/rabbitmq";
+import { busUrl } from "../backing/rabbitmq-config";
 import type { CloudContext } from "../kit/context";
 import { passwordShape } from "../kit/password";
 import type { KeyRepository, ServiceDefinition, ServiceSecrets } from "./definition";
 import { serviceUserName } from "./registration";
+import { blankSecrets } from "./service-files";
 
 /** Bytes of one key: what Fernet takes. */
 const keyBytes = 32;
@@ -14,6 +17,8 @@ const keyBytes = 32;
 export interface SecretParts {
   /** Password of its database user, if it has databases. */
   databasePassword?: pulumi.Output<string>;
+  /** Password of its user on the message bus, if it has one. */
+  messagingPassword?: pulumi.Output<string>;
   /** All secrets laid open for the files that need them. A secret itself. */
   laidOpen: pulumi.Output<ServiceSecrets>;
   /** Secrets with its key repositories, by repository. */
@@ -27,23 +32,42 @@ export function serviceSecrets(
     context: CloudContext;
     definition: ServiceDefinition;
     database: DatabaseServer;
+    messageBus?: MessageBus | undefined;
     adminPassword: pulumi.Output<string>;
+    sharedSecret: (name: string) => pulumi.Output<string>;
   },
   parent: pulumi.Resource,
 ): SecretParts {
-  const { context, definition, database, adminPassword } = args;
+  const { context, definition, database, messageBus, adminPassword } = args;
   const password = (purpose: string): pulumi.Output<string> =>
     new random.RandomPassword(`${name}-${purpose}`, passwordShape, { parent }).result;
   const databasePassword = definition.databases?.length ? password("database") : undefined;
+  const messagingPassword = definition.messaging === true ? password("messaging") : undefined;
   const servicePassword = (definition.serviceUser ?? true) ? password("user") : undefined;
+  const shared = pulumi.all(
+    Object.fromEntries(sharedSecretNames(definition).map((secret) => [secret, args.sharedSecret(secret)])),
+  );
   const user = serviceUserName(definition.name);
   const laidOpen = pulumi.secret(
-    pulumi.all([databasePassword ?? "", servicePassword ?? "", adminPassword]).apply(
-      ([databaseWord, serviceWord, adminWord]): ServiceSecrets => ({
+    pulumi.all([databasePassword ?? "", messagingPassword ?? "", servicePassword ?? "", adminPassword, shared]).apply(
+      ([databaseWord, messagingWord, serviceWord, adminWord, sharedWords]): ServiceSecrets => ({
         databaseUrl: (schema) =>
           `mysql+pymysql://${user}:${databaseWord}@${database.host}:${database.port}/${schema}?charset=utf8`,
+        messageBusUrl:
+          messagingPassword === undefined || messageBus === undefined
+            ? ""
+            : busUrl(messageBus.host, { vhost: definition.name, user, password: messagingWord }),
         servicePassword: serviceWord,
         adminPassword: adminWord,
+        sharedSecret: (secret) => {
+          const word = sharedWords[secret];
+          if (word === undefined) {
+            throw new Error(
+              `definition ${definition.name}: asks for the shared secret ${secret} only sometimes; ask each time`,
+            );
+          }
+          return word;
+        },
       }),
     ),
   );
@@ -53,8 +77,42 @@ export function serviceSecrets(
   ]);
   return {
     ...(databasePassword === undefined ? {} : { databasePassword }),
+    ...(messagingPassword === undefined ? {} : { messagingPassword }),
     laidOpen,
     keySecrets: new Map(repositories),
+  };
+}
+
+/** Names of the shared secrets that a definition asks for, found by having it write its files with secrets that are none. */
+export function sharedSecretNames(definition: ServiceDefinition): string[] {
+  const names = new Set<string>();
+  const secrets: ServiceSecrets = {
+    ...blankSecrets,
+    sharedSecret: (name) => {
+      names.add(name);
+      return blankSecrets.sharedSecret(name);
+    },
+  };
+  const { steps } = definition;
+  definition.secretConfig?.(secrets);
+  steps?.secretConfig?.(secrets);
+  for (const step of [...(steps?.expand ?? []), ...(steps?.after ?? [])]) {
+    step.inputs?.(secrets);
+  }
+  return [...names].sort();
+}
+
+/**
+ * The secrets that services of a cloud share: each is made when it is first asked for, and the same for whoever asks next.
+ * @param name beginning of their names in the Pulumi program
+ */
+export function sharedSecrets(name: string, parent: pulumi.Resource): (secret: string) => pulumi.Output<string> {
+  const made = new Map<string, pulumi.Output<string>>();
+  return (secret) => {
+    const word =
+      made.get(secret) ?? new random.RandomPassword(`${name}-shared-${secret}`, passwordShape, { parent }).result;
+    made.set(secret, word);
+    return word;
   };
 }
 

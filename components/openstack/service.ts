@@ -1,17 +1,20 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { databaseJob } from "../backing/database";
+import { busUserJob } from "../backing/message-bus-user";
 import { selectorOf } from "../kit/labels";
 import { workloadPolicy } from "../kit/network-policy";
 import { disruptionBudget, serviceSpec } from "../kit/workload";
-import { stepsProcess } from "./connections";
-import type { ProcessDefinition } from "./definition";
+import { backingNames, stepsProcess } from "./connections";
+import type { ProcessDefinition, ServiceDefinition } from "./definition";
 import { serviceUserName } from "./registration";
-import { registrationJob } from "./registration-job";
+import { registrationJob, userJob } from "./registration-job";
 import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
-import { laidProcess } from "./service-process";
+import { laidPerNode } from "./service-per-node";
+import { laidProcess, replicasOf } from "./service-process";
 import { serviceSecrets } from "./service-secrets";
 import { laidSteps } from "./service-steps";
+import { setupJobs } from "./setup-job";
 
 /**
  * One OpenStack service on a cluster, laid from its definition: database and user, configuration, step jobs, processes
@@ -22,27 +25,59 @@ export class OpenStackService extends pulumi.ComponentResource {
   public readonly answers: pulumi.Resource[];
   /** All of it, with the steps that follow when it answers. */
   public readonly done: pulumi.Resource[];
+  readonly #build: ServiceBuild;
 
   constructor(name: string, args: OpenStackServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("stratiform:index:OpenStackService", name, {}, opts);
     const build: ServiceBuild = { ...args, name, parent: this, secrets: serviceSecrets(name, args, this) };
+    this.#build = build;
     const policies = layPolicies(build);
-    const databases = layDatabases(build, [...args.after, ...policies]);
+    const databases = layDatabases(build, [...args.backing, ...policies]);
 
-    const expanded = laidSteps(build, "expand", [...databases, ...args.after, ...policies]);
-    let previous: pulumi.Resource[] = [...expanded, ...args.after, ...policies];
-    const running: pulumi.Resource[] = [];
-    for (const process of args.definition.processes) {
-      const made = layProcess(build, process, previous);
-      running.push(...made);
-      previous = made;
-    }
+    const beforeSteps = stepsStayInside(args.definition) ? args.backing : args.after;
+    const expanded = laidSteps(build, "expand", [...databases, ...beforeSteps, ...policies]);
+    const user = userJob(build, [...args.edge, ...args.after, ...policies]);
+    const bus = layBusUser(build, [...args.backing, ...policies]);
+    const running = layProcesses(build, [...expanded, ...user, ...bus, ...args.after, ...policies]);
     const contracted = laidSteps(build, "after", [...expanded, ...running]);
     const registered = registrationJob(build, [...running, ...args.edge, ...args.after]);
     this.answers = [...running, ...registered];
     this.done = [...this.answers, ...contracted];
     this.registerOutputs({});
   }
+
+  /**
+   * Has the administrator do what the definition asks for. After all services are laid, since it may wait for some that
+   * the service does not need.
+   * @param answersOf what there is to wait for until a service answers
+   */
+  public setUp(answersOf: (service: string) => pulumi.Resource[]): pulumi.Resource[] {
+    return setupJobs(this.#build, this.answers, answersOf);
+  }
+}
+
+/** Whether no step before the processes calls another service: then steps run while what the service needs still comes up. */
+function stepsStayInside(definition: ServiceDefinition): boolean {
+  const names = (definition.steps?.expand ?? []).flatMap((step) => step.talksTo ?? []);
+  return names.every((name) => backingNames.includes(name));
+}
+
+/** The processes in their order; those that may roll together do. */
+function layProcesses(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+  const running: pulumi.Resource[] = [];
+  let previous = dependsOn;
+  let together: pulumi.Resource[] = [];
+  for (const process of build.definition.processes) {
+    if (process.beside !== true && together.length > 0) {
+      previous = together;
+      together = [];
+    }
+    const made = layProcess(build, process, previous);
+    running.push(...made);
+    // Those on the hosts find each other in any order: nobody waits for them.
+    together.push(...(process.perNode === undefined ? made : []));
+  }
+  return running;
 }
 
 /** The databases and the user that may use just these. */
@@ -61,6 +96,26 @@ function layDatabases(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi
       databases: definition.databases ?? [],
       user: serviceUserName(definition.name),
       password: secrets.databasePassword,
+    },
+    { parent, dependsOn },
+  );
+}
+
+/** Its user on the message bus, and the virtual host that it alone uses. */
+function layBusUser(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
+  const { context, definition, messageBus, secrets, parent, name } = build;
+  if (secrets.messagingPassword === undefined || messageBus === undefined) {
+    return [];
+  }
+  return busUserJob(
+    `${name}-messaging`,
+    {
+      context,
+      bus: messageBus,
+      service: definition.name,
+      process: stepsProcess,
+      user: serviceUserName(definition.name),
+      password: secrets.messagingPassword,
     },
     { parent, dependsOn },
   );
@@ -86,14 +141,20 @@ function layPolicies(build: ServiceBuild): pulumi.Resource[] {
     return [new k8s.networking.v1.NetworkPolicy(`${name}-${process}`, { metadata, spec }, context.inNamespace(parent))];
   };
   return [
-    ...definition.processes.flatMap((process) => policy(process.name, process.port)),
+    // Those on the hosts' network are outside all policies.
+    ...definition.processes
+      .filter((process) => process.perNode === undefined)
+      .flatMap((process) => policy(process.name, process.port)),
     ...policy(stepsProcess, undefined),
   ];
 }
 
 /** One process: its workload, the name it is found by, and how many of it may be away at once. */
 function layProcess(build: ServiceBuild, process: ProcessDefinition, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
-  const { context, definition, facts, parent, name } = build;
+  const { context, definition, parent, name } = build;
+  if (process.perNode !== undefined) {
+    return [laidPerNode(build, process, process.perNode, dependsOn)];
+  }
   const metadata = { name: `${definition.name}-${process.name}`, namespace: context.namespace };
   const selector = selectorOf(context.cloud, definition.name, process.name);
   const workload = laidProcess(build, process, dependsOn);
@@ -111,7 +172,7 @@ function layProcess(build: ServiceBuild, process: ProcessDefinition, dependsOn: 
             context.inNamespace(parent),
           ),
         ];
-  if (facts.size(definition.name, process.name).replicas > 1) {
+  if (replicasOf(build, process) > 1) {
     new k8s.policy.v1.PodDisruptionBudget(
       `${name}-${process.name}`,
       { metadata, spec: disruptionBudget(selector) },

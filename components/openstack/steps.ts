@@ -11,6 +11,7 @@ export function shellWord(text: string): string {
 
 /** The shell program of a step: its commands one after another, each told in the log; the first failure ends it. */
 export function stepScript(image: string, entry: ImageEntry, step: StepDefinition): string {
+  const line = (command: readonly string[]): string => argumentVector(image, entry, command).map(shellWord).join(" ");
   return [
     "set -eu",
     ...Object.entries(step.environment ?? {}).flatMap(([variable, input]) => [
@@ -18,10 +19,17 @@ export function stepScript(image: string, entry: ImageEntry, step: StepDefinitio
       `${variable}="$(cat ${shellWord(`${inputDirectory}/${input}`)})"`,
       `export ${variable}`,
     ]),
-    ...step.commands.flatMap((command) => {
-      const line = argumentVector(image, entry, command).map(shellWord).join(" ");
-      return [`echo ${shellWord(`+ ${command.join(" ")}`)}`, line];
-    }),
+    ...(step.unless === undefined
+      ? []
+      : [
+          // Its output stands in no pipe: there its failure would go unseen.
+          `found="$(${line(step.unless.command)})"`,
+          `if printf '%s\\n' "$found" | grep -qF -e ${shellWord(step.unless.says)}; then`,
+          `  echo ${shellWord(`${step.name}: done before`)}`,
+          "  exit 0",
+          "fi",
+        ]),
+    ...step.commands.flatMap((command) => [`echo ${shellWord(`+ ${command.join(" ")}`)}`, line(command)]),
     "",
   ].join("\n");
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
+import { ovnService } from "../backing/ovn-facts";
 import type { ConfigFiles } from "../kit/config";
 import { debianCatalogue } from "../kit/debian-catalogue";
 import { checkOptions, type OptionList } from "../kit/options";
@@ -12,11 +13,12 @@ import { checkSizes } from "../kit/sizes";
 import { authorityProblems, certificateProblems } from "../platform/certificate-check";
 import { validateEndpointNames } from "../platform/validate-endpoint";
 import type { CloudPlanArgs } from "./args";
-import { backingNames, edgeName } from "./connections";
+import { backingNames, consolesName, edgeName, usesOvn } from "./connections";
 import type { ServiceDefinition, ServiceFactory } from "./definition";
-import { defaults, define, endpointHost } from "./facts";
+import { defaults, define, endpointHost, outlineOf } from "./facts";
 import { blankSecrets } from "./service-files";
-import { knownServices } from "./services";
+import { impliedServices, knownServices } from "./services";
+import { cloudNetworkProblems, roleProblems } from "./validate-networks";
 
 /** What is wrong with a cloud's arguments, and what will be wrong one day. */
 export interface CloudProblems {
@@ -30,18 +32,27 @@ export interface CloudProblems {
 const baseImages = ["mariadb", "memcached", "haproxy", "keepalived", "client"];
 
 /** Sets that decide by majority. */
-const quorumSets = [{ service: "mariadb", process: "server" }];
+const quorumSets = [
+  { service: "mariadb", process: "server" },
+  { service: ovnService, process: "northbound" },
+  { service: ovnService, process: "southbound" },
+  { service: "rabbitmq", process: "server" },
+];
 
 /** Processes of the backing services and the edge, which `sizes` may name. */
 const backingProcesses: Record<string, string[]> = {
   mariadb: ["server", "proxy"],
   memcached: ["server"],
+  ovn: ["northbound", "southbound", "northd"],
+  rabbitmq: ["server"],
   edge: ["haproxy"],
 };
 
-/** The factories of a cloud: those named in `services`, then a third party's own. */
+/** The factories of a cloud: those named in `services`, those that these cannot do without, then a third party's own. */
 export function factoriesOf(args: CloudPlanArgs, own: readonly ServiceFactory[]): ServiceFactory[] {
-  return [...args.services.flatMap((name) => knownServices[name] ?? []), ...own];
+  const implied = args.services.flatMap((name) => impliedServices[name] ?? []);
+  const names = new Set([...args.services, ...implied]);
+  return [...[...names].flatMap((name) => knownServices[name] ?? []), ...own];
 }
 
 /**
@@ -49,26 +60,41 @@ export function factoriesOf(args: CloudPlanArgs, own: readonly ServiceFactory[])
  * @param own definitions of a third party
  */
 export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[] = []): CloudProblems {
-  const early = [...serviceProblems(args, own), ...profileProblems(args), ...nameProblems(args)];
+  const early = [
+    ...serviceProblems(args, own),
+    ...profileProblems(args),
+    ...nameProblems(args),
+    ...cloudNetworkProblems(args),
+  ];
   if (early.length > 0) {
     return { errors: early, warnings: [] };
   }
-  const { definitions } = define(args, args.catalogue ?? debianCatalogue, factoriesOf(args, own));
+  const catalogue = args.catalogue ?? debianCatalogue;
+  const missing = missingServices(outlineOf(args, catalogue, factoriesOf(args, own)));
+  if (missing.length > 0) {
+    return { errors: missing, warnings: [] };
+  }
+  const { definitions } = define(args, catalogue, factoriesOf(args, own));
   const images = definitions.flatMap((one) => [
     one.image ?? one.name,
     ...one.processes.flatMap((process) => process.image ?? []),
+    ...(one.needs?.includes("rabbitmq") ? ["rabbitmq"] : []),
   ]);
   const known = Object.fromEntries(definitions.map((one) => [one.name, one.processes.map((process) => process.name)]));
   const options = definitions.map((definition) => optionProblems(args, definition));
   return {
     errors: [
-      ...checkRelease(args.release, [...new Set([...baseImages, ...images])]).map((problem) => `release${problem}`),
+      ...roleProblems(args, definitions),
+      ...checkRelease(args.release, [
+        ...new Set([...baseImages, ...(usesOvn(definitions) ? [ovnService] : []), ...images]),
+      ]).map((problem) => `release${problem}`),
       ...checkSizes(
         args.profile ?? defaults.profile,
         args.sizes ?? {},
         { ...backingProcesses, ...known },
         quorumSets,
       ).map((problem) => `sizes${problem}`),
+      ...claimProblems(args, definitions),
       ...validateEndpointNames(args.endpoint).map((problem) => `endpoint${problem}`),
       ...givenCertificateProblems(args),
       ...overrideTargetProblems(args, definitions),
@@ -95,6 +121,38 @@ function serviceProblems(args: CloudPlanArgs, own: readonly ServiceFactory[]): s
     problems.push("services: lacks keystone, which every other service needs; add it");
   }
   return problems;
+}
+
+/** Services that others need or call and that are not enabled, each once, with who wants it. */
+export function missingServices(definitions: readonly ServiceDefinition[]): string[] {
+  const present = [...backingNames, ...definitions.map((one) => one.name)];
+  const wanted = new Map<string, Set<string>>();
+  for (const definition of definitions) {
+    for (const name of [...(definition.needs ?? []), ...(definition.calls ?? [])]) {
+      if (!present.includes(name)) {
+        wanted.set(name, (wanted.get(name) ?? new Set()).add(definition.name));
+      }
+    }
+  }
+  return [...wanted].map(([name, by]) => {
+    const who = [...by].sort();
+    const verb = who.length > 1 ? "need" : "needs";
+    return `services: lacks ${name}, which ${who.join(" and ")} ${verb}; add it`;
+  });
+}
+
+/** Sizes that give several pods to a process with a volume. */
+function claimProblems(args: CloudPlanArgs, definitions: readonly ServiceDefinition[]): string[] {
+  return definitions.flatMap((definition) =>
+    definition.processes.flatMap((process) => {
+      const replicas = args.sizes?.[definition.name]?.[process.name]?.replicas ?? 1;
+      return process.claims?.length && replicas > 1
+        ? [
+            `sizes.${definition.name}.${process.name}.replicas: ${replicas} pods cannot share its volume, which belongs to one at a time; remove it`,
+          ]
+        : [];
+    }),
+  );
 }
 
 function profileProblems(args: CloudPlanArgs): string[] {
@@ -184,13 +242,27 @@ export function definitionProblems(definition: ServiceDefinition, all: readonly 
     ...(definition.needs ?? []).filter((name) => !names.includes(name)).map((name) => `needs ${name}`),
     ...definition.processes.flatMap((process) =>
       (process.talksTo ?? [])
-        .filter((name) => name !== edgeName && !names.includes(name))
+        .filter((name) => ![edgeName, consolesName, ...names].includes(name))
         .map((name) => `process ${process.name} talks to ${name}`),
+    ),
+    ...(definition.setup ?? []).flatMap((setup) =>
+      (setup.needs ?? []).filter((name) => !names.includes(name)).map((name) => `job ${setup.name} needs ${name}`),
     ),
   ];
   const twice = disjoint(definition.config, definition.secretConfig?.(blankSecrets) ?? {});
   return [
     ...unknown.map((what) => `${where}: ${what}, which the cloud does not have; enable it`),
+    ...definition.processes
+      .filter(
+        ({ perNode, port, talksTo }) => perNode && !perNode.hostNetwork && (port !== undefined || talksTo?.length),
+      )
+      .map(
+        (process) =>
+          `${where}: process ${process.name} runs on hosts, and listens or talks to somebody, without the host's network; give it perNode.hostNetwork`,
+      ),
+    ...(definition.messaging === true && !definition.needs?.includes("rabbitmq")
+      ? [`${where}: has messaging, but does not need rabbitmq; add it to its needs`]
+      : []),
     ...twice.map((option) => `${where}: ${option} stands in its plain and in its secret configuration; keep one`),
     ...(all.filter((one) => one.name === definition.name).length > 1 ? [`${where}: there are two of this name`] : []),
   ];
@@ -205,10 +277,11 @@ export function optionList(series: string, service: string): OptionList | undefi
 function optionProblems(args: CloudPlanArgs, definition: ServiceDefinition): CloudProblems {
   const overrides: ConfigFiles = args.overrides?.[definition.name] ?? {};
   const errors = ownedProblems(definition, overrides);
-  const list = optionList(args.release.series, definition.name);
-  if (list === undefined) {
+  const kept = optionList(args.release.series, definition.name);
+  if (kept === undefined) {
     return { errors, warnings: [] };
   }
+  const list = withLikes(kept, definition.optionsLike ?? {});
   const own = (file: string, section: string, option: string) =>
     `definition ${definition.name}: ${file} [${section}] ${option}`;
   const override = (file: string, section: string, option: string) =>
@@ -223,6 +296,15 @@ function optionProblems(args: CloudPlanArgs, definition: ServiceDefinition): Clo
     errors: [...errors, ...checks.flatMap((check) => check.errors)],
     warnings: checks.flatMap((check) => check.warnings),
   };
+}
+
+/** A list that knows further files, each by the options of another one. */
+function withLikes(list: OptionList, likes: Record<string, string>): OptionList {
+  const files = Object.entries(likes).flatMap(([file, like]) => {
+    const sections = list.files[like];
+    return sections === undefined || list.files[file] !== undefined ? [] : [[file, sections] as const];
+  });
+  return { ...list, files: { ...list.files, ...Object.fromEntries(files) } };
 }
 
 /** Options that an override sets although the component owns them. */

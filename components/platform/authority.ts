@@ -47,6 +47,18 @@ export class Authority extends pulumi.ComponentResource {
     this.registerOutputs({ certificate: this.certificate });
   }
 
+  /** Puts the certificate into the namespace of the cloud's nodes as well. */
+  public publishForNodes(name: string, context: CloudContext): pulumi.Resource {
+    return new k8s.core.v1.ConfigMap(
+      name,
+      {
+        metadata: { name: authorityConfigMap, namespace: context.nodeNamespace },
+        data: { "ca.crt": this.certificate },
+      },
+      context.inNodeNamespace(this),
+    );
+  }
+
   /** Puts the certificate into the cloud's namespace, for pods that call the endpoints. */
   public publish(name: string, context: CloudContext): pulumi.Resource {
     return new k8s.core.v1.ConfigMap(
@@ -57,10 +69,15 @@ export class Authority extends pulumi.ComponentResource {
   }
 
   /**
-   * Issues a server's certificate.
+   * Issues a certificate.
    * @param hosts names and addresses that it is for
+   * @param parties in which parts of a connection its owner may prove itself. @default as a server only
    */
-  public issue(name: string, hosts: readonly string[]): IssuedCertificate {
+  public issue(
+    name: string,
+    hosts: readonly string[],
+    parties: readonly ("server_auth" | "client_auth")[] = ["server_auth"],
+  ): IssuedCertificate {
     const opts = { parent: this };
     const key = new tls.PrivateKey(name, { algorithm: "ECDSA", ecdsaCurve: "P256" }, opts);
     const request = new tls.CertRequest(
@@ -82,7 +99,7 @@ export class Authority extends pulumi.ComponentResource {
         validityPeriodHours: leafHours,
         earlyRenewalHours: leafRenewalHours,
         setSubjectKeyId: true,
-        allowedUses: ["digital_signature", "key_encipherment", "server_auth"],
+        allowedUses: ["digital_signature", "key_encipherment", ...parties],
       },
       opts,
     );

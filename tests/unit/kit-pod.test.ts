@@ -164,12 +164,15 @@ describe("kit: pods", () => {
   });
 
   it("sets variables, the common ones too", () => {
-    const env: { name: string }[] = first({ env: { HOME: "/x", A: "b" }, fields: { POD_NAME: "metadata.name" } }).env;
-    assert.deepEqual(env.slice(1), [
+    const fields = { POD_NAME: "metadata.name" };
+    const env: { name: string }[] = first({ env: { HOME: "/x", A: "$(POD_NAME)" }, fields }).env;
+    // Kubernetes fills in only what stands before.
+    assert.deepEqual(env, [
+      { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+      { name: "LC_ALL", value: "C.UTF-8" },
       { name: "HOME", value: "/x" },
       { name: "PYTHONUNBUFFERED", value: "1" },
-      { name: "A", value: "b" },
-      { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+      { name: "A", value: "$(POD_NAME)" },
     ]);
   });
 

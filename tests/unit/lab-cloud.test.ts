@@ -28,7 +28,12 @@ interface Stack {
 
 describe("lab: the cloud in the stack file", () => {
   const local = "/cache/releases/local-0123456789.yaml";
-  const cloud = stackCloud("10.64.0.0/24", "10.64.0.1:5000", local);
+  const networks = {
+    network: { name: "lab", subnet: "10.64.0.0/24", gateway: "10.64.0.1" },
+    provider: { name: "provider", subnet: "10.64.1.0/24", gateway: "10.64.1.1" },
+  };
+  const { networks: cloudNetworks, ...plain } = stackCloud(networks, "10.64.0.1:5000", local);
+  const cloud: StackCloud = { ...plain, networks: cloudNetworks };
   const withCloud = `${template}  stratiform:cloud:\n    profile: ha\n    release: 2025.1-1\n`;
   const cloudOf = (text: string) => (parse(text) as Stack).config["stratiform:cloud"];
 
@@ -47,7 +52,26 @@ describe("lab: the cloud in the stack file", () => {
   it("is left out where none is wanted, and kept where there is one", () => {
     assert.equal(cloudOf(stackFileText(machines, undefined, withCloud)), undefined);
     const existing = stackFileText({ ...machines, cloud }, undefined, template);
-    assert.deepEqual(cloudOf(stackFileText(machines, existing, template)), cloud);
+    assert.deepEqual(cloudOf(stackFileText(machines, existing, template)), plain);
+  });
+
+  it("has the provider network as its external one when it has Neutron, unless it says another", () => {
+    const first = stackFileText({ ...machines, cloud }, undefined, template);
+    assert.doesNotMatch(first, /networks/);
+    const external = { cidr: "10.64.1.0/24", gateway: "10.64.1.1", range: "10.64.1.100-10.64.1.249" };
+    assert.ok(Number(hostAddress("10.64.1.0/24", mostHosts).split(".")[3]) < 100);
+    const withNeutron = first.replace(/services:\n\s+- keystone/, "services: [keystone, neutron]");
+    const text = stackFileText({ ...machines, cloud }, withNeutron, template);
+    assert.deepEqual((cloudOf(text) as StackCloud).networks, { external });
+    const kept = text.replace("10.64.1.249", "10.64.1.150");
+    assert.equal(stackFileText({ ...machines, cloud }, kept, template), kept);
+    const without = withNeutron.replace(/( +)services: .*/, "$&\n$1networks: { datapath: kernel }");
+    assert.deepEqual((cloudOf(stackFileText({ ...machines, cloud }, without, template)) as StackCloud).networks, {
+      datapath: "kernel",
+      external,
+    });
+    const fresh = { ...cloud, services: ["keystone", "neutron"] };
+    assert.deepEqual(cloudOf(stackFileText({ ...machines, cloud: fresh }, undefined, template)), fresh);
   });
 
   it("keeps what others wrote, and renews only a release of this computer", () => {
@@ -57,7 +81,8 @@ describe("lab: the cloud in the stack file", () => {
     const again = stackFileText({ ...machines, cloud: later }, edited, template);
     assert.match(again, /profile: small # mine/);
     assert.deepEqual(cloudOf(again), {
-      ...later,
+      ...plain,
+      release: later.release,
       profile: "small",
       endpoint: { public: "10.64.0.240", internal: "10.64.0.251" },
     });

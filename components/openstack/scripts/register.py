@@ -6,35 +6,14 @@ the sweep touches nothing that somebody else made.
 """
 
 import json
-import os
 import sys
-import time
 
-INPUT = "/etc/stratiform/input"
-os.environ["OS_CLIENT_CONFIG_FILE"] = INPUT + "/clouds.yaml"
-
-import openstack  # noqa: E402 - it reads the variable above
-from openstack import exceptions  # noqa: E402
+from administrator import INPUT, connect
+from openstack import exceptions
 
 MARK = "stratiform"
 # Kinds that are marked: Keystone takes attributes of others' making on these only. Endpoints go with their service.
 MARKED = ("service", "user")
-# How long to wait for a Keystone that does not answer yet, in seconds.
-PATIENCE = 120
-
-
-def connect():
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            connection = openstack.connect(cloud="admin")
-            connection.authorize()
-            return connection
-        except exceptions.SDKException as error:
-            if time.monotonic() > end:
-                raise
-            print(f"Keystone does not answer yet: {error}", flush=True)
-            time.sleep(2)
 
 
 class Identity:

@@ -1,6 +1,9 @@
 import type { OpenStackCloudArgs } from "../../../components/openstack";
 
-const images = ["mariadb", "memcached", "haproxy", "keepalived", "client", "keystone"];
+const images = [
+  ...["mariadb", "memcached", "haproxy", "keepalived", "client", "keystone"],
+  ...["rabbitmq", "placement", "glance"],
+];
 
 /** A small cloud with Keystone, for tests on the stand-in engine. */
 export const cloudArgs: OpenStackCloudArgs = {

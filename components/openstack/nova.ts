@@ -1,0 +1,198 @@
+import type { ConfigSections } from "../kit/config";
+import { http } from "../kit/probes";
+import type { CloudFacts, ServiceFactory, ServiceSecrets } from "./definition";
+import { computeFile, computeProcess, computeSections, hostOptions } from "./nova-compute";
+import { consoleEndpoint, consoleProcess, consoleSections } from "./nova-console";
+import {
+  authToken,
+  authTokenSecret,
+  cacheSection,
+  databaseSecret,
+  databaseSection,
+  messagingSecret,
+  messagingSections,
+  proxySection,
+  serviceCredentials,
+  serviceCredentialsSecret,
+  serviceUserSection,
+} from "./sections";
+
+const file = "nova.conf";
+
+/** The one cell of the cloud, beside the one for servers that no host took. */
+const cell = "cell1";
+
+/**
+ * Where cells are, for Nova's own database: it fills these in from the configuration of whoever reads them, and so holds
+ * no password.
+ */
+const cellTemplates = {
+  database: "{scheme}://{username}:{password}@{hostname}:{port}/{path}?{query}",
+  unplaced: "{scheme}://{username}:{password}@{hostname}:{port}/nova_cell0?{query}",
+  messageBus: "{scheme}://{username}:{password}@{hostname}:{port}/{path}?{query}",
+};
+
+/** Whom a process of the control plane connects to. */
+const control = ["mariadb", "rabbitmq", "memcached", "edge"];
+
+/** Seconds between two looks for compute hosts that have come. */
+const discoveryInterval = 10;
+
+/** Seconds that running calls of a conductor or scheduler have for their end: as long as oslo.messaging waits for an answer. */
+const callSeconds = 60;
+
+/** Nova: servers, and the hosts that run them. */
+export const nova: ServiceFactory = (cloud) => ({
+  name: "nova",
+  needs: ["mariadb", "memcached", "rabbitmq", "keystone", "placement", "openvswitch", "libvirt"],
+  // They and Nova call each other, or are asked for only when a server is made.
+  calls: ["glance", "neutron"],
+  catalog: [{ type: "compute", port: 8774, path: "/v2.1" }],
+  endpointPorts: [consoleEndpoint],
+  databases: ["nova_api", "nova", "nova_cell0"],
+  messaging: true,
+  config: { [file]: controlSections(cloud), [computeFile]: computeSections(cloud) },
+  secretConfig: (secrets) => ({
+    [file]: {
+      ...databaseSecret(secrets, "nova"),
+      ...databaseSecret(secrets, "nova_api", "api_database"),
+      ...messagingSecret(secrets),
+      ...authTokenSecret(secrets),
+      ...callerSecrets(secrets),
+      neutron: {
+        password: secrets.servicePassword,
+        metadata_proxy_shared_secret: secrets.sharedSecret("metadata"),
+      },
+    },
+    [computeFile]: { ...messagingSecret(secrets), ...callerSecrets(secrets, "neutron") },
+  }),
+  optionsLike: { [computeFile]: file },
+  ownedOptions: {
+    [`${computeFile}.libvirt.virt_type`]: "compute.virtualization",
+    ...Object.fromEntries(
+      hostOptions.map((option) => [`${computeFile}.${option}`, "the host's name or address in the cluster"]),
+    ),
+  },
+  steps: {
+    config: { [file]: { DEFAULT: { use_stderr: true } } },
+    secretConfig: (secrets) => ({
+      [file]: {
+        ...databaseSecret(secrets, "nova"),
+        ...databaseSecret(secrets, "nova_api", "api_database"),
+        ...messagingSecret(secrets),
+      },
+    }),
+    expand: [
+      {
+        name: "schema",
+        commands: [
+          ["nova-manage", "api_db", "sync"],
+          // Says so and ends well where it has been done.
+          ["nova-manage", "cell_v2", "map_cell0", "--database_connection", cellTemplates.unplaced],
+          ["nova-manage", "db", "sync"],
+        ],
+      },
+      {
+        name: "cell",
+        // It would make a second one: it compares what it is given with mappings whose templates are filled in.
+        unless: { command: ["nova-manage", "cell_v2", "list_cells"], says: ` ${cell} ` },
+        commands: [
+          [
+            ...["nova-manage", "cell_v2", "create_cell", "--name", cell],
+            ...["--database_connection", cellTemplates.database],
+            ...["--transport-url", cellTemplates.messageBus],
+          ],
+        ],
+      },
+    ],
+    after: [{ name: "data", commands: [["nova-manage", "db", "online_data_migrations"]] }],
+  },
+  processes: [
+    // First: the others of the new release ask it.
+    { ...worker(cloud, "conductor"), talksTo: control, loginAtStart: true },
+    {
+      ...worker(cloud, "scheduler"),
+      talksTo: control,
+      beside: true,
+      loginAtStart: true,
+    },
+    { ...consoleProcess(cloud, file), environment: named("novncproxy"), beside: true },
+    {
+      name: "metadata",
+      wsgi: true,
+      port: 8775,
+      readiness: http("/"),
+      environment: named("metadata"),
+      scratch: ["state"],
+      talksTo: control,
+      beside: true,
+    },
+    {
+      name: "api",
+      wsgi: true,
+      port: 8774,
+      readiness: http("/"),
+      environment: named("api"),
+      scratch: ["state"],
+      talksTo: control,
+      beside: true,
+    },
+    { ...computeProcess(cloud), beside: true },
+  ],
+});
+
+/**
+ * Nova lists its processes by host, and would list each pod's name for ever. Those of a kind are one to it: any of them
+ * may do what is sent to their name.
+ */
+function named(process: string): Record<string, string> {
+  return { OS_DEFAULT__HOST: `nova-${process}` };
+}
+
+function worker(cloud: CloudFacts, process: string) {
+  const config = `${cloud.path("nova", "config")}/${file}`;
+  return {
+    name: process,
+    // Named, as what is named in a directory goes before what is named in a file only then.
+    command: [`nova-${process}`, "--config-file", config, "--config-dir", `${config}.d`],
+    configFiles: [file],
+    environment: named(process),
+    scratch: ["state"],
+    gracePeriod: callSeconds,
+  };
+}
+
+function callerSecrets(secrets: ServiceSecrets, ...more: string[]): ConfigSections {
+  return serviceCredentialsSecret(secrets, "placement", "service_user", ...more);
+}
+
+/** All but nova-compute reads this. */
+function controlSections(cloud: CloudFacts): ConfigSections {
+  const state = cloud.path("nova", "state");
+  return {
+    ...databaseSection(),
+    ...databaseSection("api_database"),
+    ...messagingSections(`${state}/lock`),
+    ...cacheSection(cloud),
+    ...proxySection(),
+    ...authToken(cloud, "nova"),
+    ...serviceUserSection(cloud, "nova"),
+    DEFAULT: { use_stderr: true, state_path: state },
+    conductor: { workers: cloud.size("nova", "conductor").workers },
+    scheduler: {
+      workers: cloud.size("nova", "scheduler").workers,
+      discover_hosts_in_cells_interval: discoveryInterval,
+    },
+    upgrade_levels: { compute: "auto" },
+    placement: serviceCredentials(cloud, "nova"),
+    neutron: { ...serviceCredentials(cloud, "nova"), service_metadata_proxy: true },
+    // With the token of whoever asked.
+    glance: asUser(cloud),
+    keystone: asUser(cloud),
+    ...consoleSections(cloud),
+  };
+}
+
+function asUser(cloud: CloudFacts): ConfigSections[string] {
+  return { region_name: cloud.region, valid_interfaces: ["internal"], cafile: cloud.caFile };
+}

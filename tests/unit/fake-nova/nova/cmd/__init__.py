@@ -1,0 +1,1 @@
+"""Stands in for Nova, where its console proxy's program is tried alone."""
