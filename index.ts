@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { KubeadmCluster, OpenStackCloud } from "./components/index";
+import { pendingHosts as pendingHostsOf } from "./components/openstack/pending-hosts";
 import { stackConfig } from "./config";
 
 const config = stackConfig();
@@ -37,5 +38,14 @@ export const caCertificate = cloud?.caCertificate;
 export const endpoint = cloud?.endpoint;
 /** All API endpoints. */
 export const endpoints = cloud?.endpoints;
+/** Compute hosts with pods of the data plane that `npm run node -- maintain NAME` is still to replace. Known after an `up`. */
+export const pendingHosts =
+  config.cloud &&
+  cloud &&
+  pendingHostsOf(
+    cluster.kubeconfig,
+    { name: config.cloud.cloudName ?? "openstack", services: config.cloud.services },
+    cloud.endpoint,
+  );
 /** Region. */
 export const region = config.cloud && (config.cloud.region ?? "RegionOne");

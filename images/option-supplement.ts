@@ -105,7 +105,7 @@ export const optionSources: Readonly<Record<string, OptionSource>> = {
         ...["oslo.service.periodic_task", "oslo.service.service", "oslo.service.sslutils", "oslo.service.wsgi"],
         ...["oslo.versionedobjects", ...common, ...middleware],
       ],
-      // The agent reads nothing else: the server's files have credentials, and it runs on compute hosts.
+      // It is read beside neutron.conf, so what both know may stand in it.
       "neutron_ovn_metadata_agent.ini": [
         ...["neutron", "neutron.agent", "neutron.base.agent", "neutron.ml2.ovn", "neutron.ovn.metadata.agent"],
         ...["oslo.concurrency", "oslo.log", "oslo.privsep"],

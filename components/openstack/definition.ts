@@ -165,6 +165,11 @@ export interface PerNode {
   fields?: Record<string, string>;
   /** Shell file in `scripts` that is run on the host when it is released from the cluster, with `order` (two digits) before others; variables: `CLOUD`, `NODE_NAMESPACE`. @default none */
   release?: { script: string; order: number; inputs?: Record<string, string> };
+  /**
+   * The same, for what is run before the host leaves the cluster or is no compute host any more, while everything on it
+   * still runs: if it fails, the host stays as it is, and the last line that it says is the reason. @default none
+   */
+  leave?: { script: string; order: number; inputs?: Record<string, string> };
 }
 
 /** A long-running program of a service: equal pods, rolled without a gap. */

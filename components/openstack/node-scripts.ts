@@ -9,10 +9,17 @@ export const scriptsDirectory = "/etc/stratiform/scripts";
 /** Where the cluster's claim looks for what it is to run when it releases a host. */
 export const releaseDirectory = "/etc/stratiform/release.d";
 
-/** Key of the release script among the shell files. */
-export const releaseKey = "release.sh";
+/** Where the cluster's steps look for what they are to run before a host leaves, or is no compute host any more. */
+export const leaveDirectory = "/etc/stratiform/leave.d";
 
-/** Name of a release script on a host: those with lower numbers run first. */
+/** What of a process' shell files lies on the host, and is run there by the cluster's steps. */
+export const hostScripts = {
+  release: { key: "release.sh", directory: releaseDirectory },
+  leave: { key: "leave.sh", directory: leaveDirectory },
+} as const;
+export type HostScript = keyof typeof hostScripts;
+
+/** Name of such a script on a host: those with lower numbers run first. */
 export function releaseFile(order: number, cloud: string, service: string): string {
   return `${String(order).padStart(2, "0")}-${cloud}-${service}`;
 }
@@ -21,7 +28,12 @@ function read(file: string): string {
   return fs.readFileSync(path.join(__dirname, "scripts", file), "utf8");
 }
 
-/** Shell files of a process on the hosts, by name: those that it names, and its release script with its variables in it. */
+/** Which of the two a process has. */
+export function hostScriptsOf(perNode: PerNode): HostScript[] {
+  return (["release", "leave"] as const).filter((kind) => perNode[kind] !== undefined);
+}
+
+/** Shell files of a process on the hosts, by name: those that it names, and those for the host with their variables in them. */
 export function nodeScripts(
   perNode: PerNode,
   place: { cloud: string; nodeNamespace: string; service: string },
@@ -30,18 +42,16 @@ export function nodeScripts(
     (name) => name !== undefined,
   );
   const texts = Object.fromEntries(names.map((name) => [name, read(name)]));
-  if (perNode.release === undefined) {
-    return texts;
-  }
-  const { script, inputs } = perNode.release;
+  const kinds = hostScriptsOf(perNode);
+  const forHost = kinds.flatMap((kind) => {
+    const plan = perNode[kind];
+    const variables = { ...plan?.inputs, CLOUD: place.cloud, NODE_NAMESPACE: place.nodeNamespace };
+    return plan === undefined ? [] : [[hostScripts[kind].key, releaseScript(read(plan.script), variables)]];
+  });
   return {
     ...texts,
-    "install-release.sh": read("install-release.sh"),
-    [releaseKey]: releaseScript(read(script), {
-      ...inputs,
-      CLOUD: place.cloud,
-      NODE_NAMESPACE: place.nodeNamespace,
-    }),
+    ...(kinds.length === 0 ? {} : { "install-release.sh": read("install-release.sh") }),
+    ...Object.fromEntries(forHost),
   };
 }
 

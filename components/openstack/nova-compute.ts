@@ -1,6 +1,7 @@
 import type { ConfigSections } from "../kit/config";
 import type { CloudFacts, ProcessDefinition } from "./definition";
 import { detectedDirectory, hostRun, hostState } from "./host-facts";
+import { scriptsDirectory } from "./node-scripts";
 import { consoleUrl } from "./nova-console";
 import { messagingSections, serviceCredentials, serviceUserSection } from "./sections";
 
@@ -18,6 +19,9 @@ const callSeconds = 60;
 
 /** Contexts in which Nova and its libraries do what only root may; each starts a helper of its own. */
 const privileged = ["nova_sys_admin", "vif_plug_ovs_privileged", "privsep_osbrick"];
+
+/** Moves servers away from the host, and takes it out of Nova. */
+const hostProgram = "compute-host.py";
 
 /** Options that are each host's own: section and option, and the field of the pod that says it. */
 const ofHost = {
@@ -69,6 +73,8 @@ export function computeProcess(cloud: CloudFacts): ProcessDefinition {
           INSTANCES: cloud.path(image, "instances"),
         },
       },
+      scripts: [hostProgram],
+      leave: { script: "leave-nova.sh", order: 10, inputs: { PROGRAM: `${scriptsDirectory}/${hostProgram}` } },
       // oslo.config takes options from variables of such names, before it looks into files.
       fields: Object.fromEntries(
         Object.entries(ofHost).map(([option, field]) => [`OS_${option.replace(".", "__").toUpperCase()}`, field]),

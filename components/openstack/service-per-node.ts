@@ -9,7 +9,14 @@ import { daemonSetSpec } from "../kit/workload";
 import type { CloudFacts, NodeHosts, PerNode, ProcessDefinition } from "./definition";
 import type { Furnishing } from "./furnish";
 import { detectedDirectory } from "./host-facts";
-import { nodeScripts, releaseDirectory, releaseFile, releaseKey, scriptsDirectory } from "./node-scripts";
+import {
+  type HostScript,
+  hostScripts,
+  hostScriptsOf,
+  nodeScripts,
+  releaseFile,
+  scriptsDirectory,
+} from "./node-scripts";
 import type { ServiceBuild } from "./service-build";
 import { processFiles } from "./service-process";
 
@@ -90,7 +97,7 @@ function nodePod(build: ServiceBuild, process: ProcessDefinition, perNode: PerNo
     uid: entry.uid,
     gid: entry.gid,
     initContainers: [
-      ...(perNode.release === undefined ? [] : [releaseContainer(build, process, perNode.release)]),
+      ...hostScriptsOf(perNode).map((kind) => hostScriptContainer(build, process, perNode, kind)),
       ...(perNode.prepare === undefined ? [] : [prepareContainer(build, process, perNode, image, mounts)]),
     ],
     containers: [container],
@@ -157,29 +164,31 @@ function prepareContainer(
   };
 }
 
-/** Puts the release script where the cluster's claim finds it. */
-function releaseContainer(
+/** Puts a script where the cluster's steps on the host find it. */
+function hostScriptContainer(
   build: ServiceBuild,
   process: ProcessDefinition,
-  release: NonNullable<PerNode["release"]>,
+  perNode: PerNode,
+  kind: HostScript,
 ): ContainerPlan {
+  const { key, directory } = hostScripts[kind];
   const { context, definition } = build;
   const image = process.image ?? definition.image ?? definition.name;
   return {
-    name: "release",
+    name: kind,
     image: context.image(image),
     command: [...argumentVector(image, context.entry(image), ["sh"]), `${scriptsDirectory}/install-release.sh`],
     env: {
-      SOURCE: `${scriptsDirectory}/${releaseKey}`,
-      DIRECTORY: releaseDirectory,
-      NAME: releaseFile(release.order, context.cloud, definition.name),
+      SOURCE: `${scriptsDirectory}/${key}`,
+      DIRECTORY: directory,
+      NAME: releaseFile(perNode[kind]?.order ?? 0, context.cloud, definition.name),
     },
     mounts: [
       { volume: "scripts", path: scriptsDirectory },
-      { volume: "release", path: releaseDirectory },
+      { volume: kind, path: directory },
     ],
     size: releaseSize,
-    exception: { reason: "writes the script that cleans the host when it is released from the cluster", root: true },
+    exception: { reason: "writes the script that the host runs when it leaves the cluster", root: true },
   };
 }
 
@@ -189,7 +198,12 @@ function nodeVolumes(perNode: PerNode): { volumes: Record<string, VolumePlan>; m
   const secrets = Object.entries(perNode.secrets ?? {});
   return {
     volumes: {
-      ...(perNode.release === undefined ? {} : { release: { kind: "hostPath", path: releaseDirectory } }),
+      ...Object.fromEntries(
+        hostScriptsOf(perNode).map((kind): [string, VolumePlan] => [
+          kind,
+          { kind: "hostPath", path: hostScripts[kind].directory },
+        ]),
+      ),
       ...Object.fromEntries(
         paths.map(({ volume, hostPath, type }): [string, VolumePlan] => [
           volume,

@@ -21,5 +21,5 @@ export const knownServices: Readonly<Record<string, ServiceFactory>> = {
 /** Services on the hosts that another one cannot do without; nobody need name them. */
 export const impliedServices: Readonly<Record<string, readonly string[]>> = {
   neutron: ["openvswitch"],
-  nova: ["libvirt"],
+  nova: ["libvirt", "openvswitch"],
 };

@@ -59,7 +59,6 @@ describe("the order of a service's parts", () => {
     assert.match(JSON.stringify(deployment?.body), /"secretName":"console-tls"/);
     const others = objectsOf(graph).filter((one) => one.kind === "Deployment" && one.name !== "stage-console");
     assert.ok(others.every((one) => !JSON.stringify(one.body).includes("console-tls")));
-    made("Secret", /^console-tls$/);
     const policy = objectsOf(graph).find((one) => one.kind === "NetworkPolicy" && one.name === "stage-console");
     assert.match(
       JSON.stringify(policy?.body),

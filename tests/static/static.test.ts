@@ -48,7 +48,7 @@ describe("sources", function () {
   it("have sound types (tsc)", () => checkWith("typescript/bin/tsc", "-p", "."));
 
   it("keep the direction of the strata (dependency-cruiser)", () => {
-    const folders = ["index.ts", "components", "config", "lab", "tests"];
+    const folders = ["index.ts", "components", "config", "lab", "operations", "tests"];
     check(
       "",
       process.execPath,

@@ -194,6 +194,10 @@ describe("stack configuration of a cloud", () => {
       registry: "registry.example:5000",
       services: ["keystone"],
       endpoint: cloud.endpoint,
+      hosts: [
+        { name: "node-1", address: "10.20.0.11", roles: ["control"] },
+        { name: "node-2", address: "10.20.0.12", roles: ["compute"] },
+      ],
       sizes,
       overrides,
     });

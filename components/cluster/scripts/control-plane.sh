@@ -193,6 +193,7 @@ remove() {
   other="$(peer)"
   [ -n "$other" ] || fail "$HOST_NAME is the only control host whose API answers; it cannot be removed without the others"
   if [ -n "$(peer_kubectl "$other" get node "$HOST_NAME" --ignore-not-found -o name)" ]; then
+    empty_host
     peer_kubectl "$other" drain "$HOST_NAME" --ignore-daemonsets --delete-emptydir-data --force --request-timeout=0 --timeout=300s ||
       fail "$HOST_NAME: the node could not be drained; the host was left in the cluster"
   fi

@@ -205,6 +205,18 @@ drain_node() {
   host_kubectl drain "$HOST_NAME" --ignore-daemonsets --delete-emptydir-data --force --request-timeout=0 --timeout=300s
 }
 
+# What upper strata want done before the host leaves, or is no compute host any more, while everything on it still runs:
+# virtual machines are moved elsewhere. If that cannot be, nothing is touched.
+empty_host() {
+  local hook log=/run/stratiform/leave.log
+  for hook in /etc/stratiform/leave.d/*; do
+    [ -x "$hook" ] || continue
+    say "running $hook"
+    "$hook" >"$log" 2>&1 || fail "$HOST_NAME: $(grep . "$log" | tail -n 1); the host was left as it is"
+    cat "$log"
+  done
+}
+
 # Labels and taints as the stack has them; those it no longer has are removed. What others set is left alone.
 converge_node() {
   local annotation="stratiform.dev/applied" before key
@@ -216,6 +228,8 @@ converge_node() {
   keys="$(tr ',' '\n' <<<"$NODE_LABELS" | cut -d= -f1)"
   for key in $(tr ',' '\n' <<<"${before%%|*}" | cut -d= -f1); do
     grep -qxF "$key" <<<"$keys" || labels+=("$key-")
+    # Its pods go with the label.
+    if [ "$key" = stratiform.dev/compute ] && ! grep -qxF "$key" <<<"$keys"; then empty_host; fi
   done
   [ -z "$NODE_LABELS" ] || mapfile -t -O "${#labels[@]}" labels < <(tr ',' '\n' <<<"$NODE_LABELS")
   ((${#labels[@]} == 0)) || ask label node "$HOST_NAME" --overwrite "${labels[@]}" || fail_unanswered

@@ -34,6 +34,7 @@ remove() {
   if [ ! -f "$state/initialised" ] || ! is_ours; then return 0; fi
   write_host_kubeconfig
   if node_exists; then
+    empty_host
     drain || fail "$HOST_NAME: the node could not be drained; the host was left in the cluster"
     systemctl stop kubelet.service
     host_kubectl delete node "$HOST_NAME" --ignore-not-found
