@@ -94,7 +94,7 @@ export const imageRecipes: readonly ImageRecipe[] = [
   {
     name: "tempest",
     parent: "python",
-    packages: ["tempest", ...reaching],
+    packages: ["tempest", "python3-junitxml", ...reaching],
     setup: "ping.sh",
     uid: fixedUid("stratiform"),
     versionOf: "python3-tempest",

@@ -48,6 +48,14 @@ describe("recipes of images", () => {
       recipeChain("keystone").map(({ name }) => name),
       ["base", "python", "keystone"],
     );
+    assert.deepEqual(
+      recipeChain("nova-compute").map(({ name }) => name),
+      ["base", "python", "nova", "nova-compute"],
+    );
+    for (const name of ["client", "glance", "neutron", "placement", "tempest"]) {
+      assert.equal(recipeOf(name).parent, "python", name);
+    }
+    for (const name of ["libvirt", "ovn", "rabbitmq"]) assert.equal(recipeOf(name).parent, "base", name);
     assert.throws(() => recipeOf("keyston"), /there is no image keyston; there are base, /);
   });
 });
@@ -60,6 +68,11 @@ describe("catalogue of Debian's images", () => {
   });
 
   for (const recipe of published) {
+    it(`gives ${recipe.name} programs of its own`, () => {
+      const programs = Object.keys(debianCatalogue[recipe.name]?.programs ?? {});
+      assert.ok(programs.some((name) => !["sh", "python3", "openstack", "uwsgi"].includes(name)));
+    });
+
     it(`names the user of ${recipe.name} as the recipe does`, () => {
       const entry = debianCatalogue[recipe.name];
       assert.equal(entry?.uid, recipe.uid ?? 0);
@@ -72,6 +85,26 @@ describe("catalogue of Debian's images", () => {
       assert.ok(entry.programs["sh"], name);
       for (const [program] of Object.values(entry.programs)) assert.match(program ?? "", /^\//, name);
       for (const path of Object.values(entry.paths)) assert.match(path, /^\//, name);
+    }
+  });
+
+  it("has the WSGI applications of every API, as one line of uwsgi's configuration each", () => {
+    const applications = Object.entries(debianCatalogue).flatMap(([name, entry]) =>
+      Object.keys(entry.wsgi ?? {}).map((process) => `${name} ${process}`),
+    );
+    assert.deepEqual(applications.sort(), [
+      "glance api",
+      "keystone api",
+      "neutron api",
+      "nova api",
+      "nova metadata",
+      "placement api",
+    ]);
+    for (const entry of Object.values(debianCatalogue)) {
+      for (const line of Object.values(entry.wsgi ?? {})) {
+        assert.match(line, /^(module=[a-z_.]+:application|wsgi-file=\/[a-z/-]+)$/);
+        assert.ok(entry.programs["uwsgi"]);
+      }
     }
   });
 
