@@ -8,7 +8,7 @@ export interface NetworkFacts {
   physicalNetwork: string;
   /** The tunnels between hosts. */
   tunnel: {
-    type: "geneve";
+    type: string;
     /** Largest packet between two hosts, tunnel headers included: Neutron's `path_mtu`. */
     mtu: number;
     /** Network of the tunnels' own addresses on hosts with the userspace datapath. */

@@ -12,8 +12,8 @@ export interface ExternalNetworkArgs {
 
 /** The tunnels between hosts. */
 export interface TunnelNetworkArgs {
-  /** Type. @default "geneve" */
-  type?: "geneve";
+  /** Type: "geneve", the only one that OVN has for them. @default "geneve" */
+  type?: string;
   /** Largest packet that the network between the hosts carries, in bytes. @default 1500 */
   mtu?: number;
   /** Network of the tunnels' own addresses on hosts without the kernel's openvswitch module. Nobody else may use it. @default "198.18.0.0/16" */

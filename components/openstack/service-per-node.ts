@@ -64,7 +64,8 @@ export function laidPerNode(
       metadata: {
         name: `${definition.name}-${process.name}`,
         namespace: context.nodeNamespace,
-        ...(perNode.onDelete ? { annotations: { "pulumi.com/waitFor": allReady(facts, perNode.hosts) } } : {}),
+        // An update replaces no pod, so there is nothing to wait for: who needs one on its host asks it.
+        ...(perNode.onDelete ? { annotations: { "pulumi.com/skipAwait": "true" } } : {}),
       },
       spec: daemonSetSpec({
         labels: labelsOf(context.cloud, definition.name, process.name),
@@ -75,15 +76,6 @@ export function laidPerNode(
     },
     context.nodeWorkload(parent, { dependsOn: [...dependsOn, ...resources] }),
   );
-}
-
-/**
- * What there is to wait for where an update replaces no pod: that one is ready on each host, of whatever age. By itself
- * Pulumi would wait until each is of the newest template.
- */
-function allReady(facts: CloudFacts, hosts: NodeHosts): string {
-  const roles = hosts === "network" ? (["compute", "gateway"] as const) : ([hosts] as const);
-  return `jsonpath={.status.numberReady}=${new Set(roles.flatMap((role) => facts.hosts(role))).size}`;
 }
 
 function nodePod(build: ServiceBuild, process: ProcessDefinition, perNode: PerNode, files: Furnishing): PodPlan {

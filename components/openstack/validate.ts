@@ -286,15 +286,17 @@ function optionProblems(args: CloudPlanArgs, definition: ServiceDefinition): Clo
     `definition ${definition.name}: ${file} [${section}] ${option}`;
   const override = (file: string, section: string, option: string) =>
     `overrides.${definition.name}.${[file, section, option].filter((part) => part !== "").join(".")}`;
+  const ofUser = checkOptions(list, overrides, override);
   const checks = [
     checkOptions(list, definition.config, own),
     checkOptions(list, definition.secretConfig?.(blankSecrets) ?? {}, own),
     checkOptions(list, definition.steps?.config ?? {}, own),
-    checkOptions(list, overrides, override),
+    ofUser,
   ];
   return {
     errors: [...errors, ...checks.flatMap((check) => check.errors)],
-    warnings: checks.flatMap((check) => check.warnings),
+    // What a definition still sets is not for its user to mend.
+    warnings: ofUser.warnings,
   };
 }
 

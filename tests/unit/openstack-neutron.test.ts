@@ -135,7 +135,13 @@ describe("Neutron", () => {
       definition.steps?.secretConfig?.(blankSecrets) ?? {},
     ];
     for (const part of parts) {
-      assert.deepEqual(checkOptions(list, part, where), { errors: [], warnings: [] });
+      const { errors, warnings } = checkOptions(list, part, where);
+      assert.deepEqual(errors, []);
+      // Needed as long as packets move in user space, which takes segments larger than any link for whole packets.
+      assert.deepEqual(
+        warnings.filter((warning) => !warning.includes("[ovn] ovn_emit_need_to_frag")),
+        [],
+      );
     }
   });
 });
