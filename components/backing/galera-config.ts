@@ -61,6 +61,8 @@ export function memberConfiguration(settings: MemberSettings): string {
     // As Galera needs it.
     "innodb_autoinc_lock_mode=2",
     "binlog_format=ROW",
+    // Glance's schema has triggers for the time of an upgrade. Rows are replicated, not statements, so what a trigger does is too.
+    "log_bin_trust_function_creators=ON",
     "default_storage_engine=InnoDB",
     "",
     "wsrep_on=ON",

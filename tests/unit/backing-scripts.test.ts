@@ -16,7 +16,7 @@ const programs = {
     "trap 'kill $!; echo stopped >\"$PLACE/stopped\"; exit 0' TERM",
     "sleep 60 & wait",
   ].join("\n"),
-  mariadb: String.raw`[ -e "$PLACE/up" ] || exit 1; printf 'wsrep_cluster_status\tPrimary\nwsrep_local_state\t4\nwsrep_ready\tON\n'`,
+  mariadb: String.raw`[ -e "$PLACE/up" ] || exit 1; if [ -s "$PLACE/late" ]; then sed -i 1d "$PLACE/late"; echo >>"$PLACE/refused"; exit 1; fi; printf 'wsrep_cluster_status\tPrimary\nwsrep_local_state\t4\nwsrep_ready\tON\n'`,
   "install-db": 'mkdir "$PLACE/data/mysql"; echo made >"$PLACE/data/made"',
 };
 
@@ -185,6 +185,18 @@ describe("start of a database member", function () {
     member.start();
     await member.until("a refusal", () => /must be letters and digits/.test(member.output));
     assert.equal(member.read("arguments"), "");
+  });
+
+  it("says that its server does not answer only when that was so twice in a row: whoever hears it cuts connections", async () => {
+    member = new Member();
+    await member.running();
+    member.write("late", "once\n");
+    await member.until("a late answer", () => member.read("refused").length === 1);
+    await new Promise((done) => setTimeout(done, 300));
+    assert.equal(member.read("run/state"), "0 primary ready\n");
+    member.write("late", "again\n");
+    await member.until("two late answers in a row", () => member.read("run/state") === "0 deaf\n");
+    await member.until("an answer", () => member.read("run/state") === "0 primary ready\n");
   });
 
   it("goes on with its data after an orderly stop", async () => {

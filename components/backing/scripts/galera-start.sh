@@ -140,11 +140,13 @@ should_rejoin() {
 
 # Says how the server is, as long as it is not told to stop.
 tell_state() {
+  last="$state"
   state="$(server_state)"
   if [ "$leaving" = yes ]; then
     return 0
   elif [ "$(cat "$RUN/phase")" = running ]; then
-    put_state "$state"
+    # One answer that is late, as on a busy host, is no reason to cut everybody's connections.
+    if [ "$state" != deaf ] || [ "$last" = deaf ]; then put_state "$state"; fi
   elif [ "$state" != deaf ]; then
     # Connections are taken only after the init file was read.
     rm -f "$RUN/init.sql"
@@ -156,7 +158,7 @@ tell_state() {
 
 # Until the server ends: says how it is, and ends it if only a new start can bring it back among the others.
 watch_server() {
-  apart=0 beat=0
+  apart=0 beat=0 state=''
   while kill -0 "$server" 2>/dev/null; do
     # Asked rarely where nobody could take over from it.
     if [ "$((beat % 3))" -eq 0 ] || [ "$(members)" -gt 1 ] || [ "$(cat "$RUN/phase")" = starting ]; then
