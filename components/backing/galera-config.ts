@@ -61,6 +61,9 @@ export function memberConfiguration(settings: MemberSettings): string {
     // As Galera needs it.
     "innodb_autoinc_lock_mode=2",
     "binlog_format=ROW",
+    // On by itself since MariaDB 11.6.2. OpenStack's services are written for reads that may be older than the row they change,
+    // and would fail with "Record has changed since last read" (seen: a server that ends in ERROR as it is deleted).
+    "innodb_snapshot_isolation=OFF",
     // Glance's schema has triggers for the time of an upgrade. Rows are replicated, not statements, so what a trigger does is too.
     "log_bin_trust_function_creators=ON",
     "default_storage_engine=InnoDB",
