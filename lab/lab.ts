@@ -68,7 +68,12 @@ export interface LabOptions {
   bare?: boolean;
   /** Images for an OpenStack cloud too, built and pushed, and the cloud in the stack file. @default as it is, else false */
   cloud?: boolean;
+  /** OpenStack services of a new cloud; one that is there keeps its own. @default those that a virtual machine needs */
+  services?: string[];
 }
+
+/** The services that a virtual machine needs. */
+export const coreServices: readonly string[] = ["keystone", "placement", "glance", "neutron", "nova"];
 
 type Wish = Required<Omit<LabOptions, "hosts">> & { hosts: number };
 
@@ -101,6 +106,7 @@ export function completeOptions(options: LabOptions, record: LabRecord | undefin
     kubernetes,
     bare: options.bare ?? false,
     cloud: options.cloud ?? record?.cloud ?? false,
+    services: options.services ?? [...coreServices],
   };
 }
 
@@ -202,7 +208,7 @@ async function writeStack(parts: StackParts, report: Reporter): Promise<void> {
       kubernetesVersion: wish.kubernetes[0] ?? defaultKubernetesVersion,
       artifacts: { ...mirror, caCertificate: certificates.ca },
       imageMirror: { registry, caCertificate: certificates.ca, ...images },
-      ...(parts.images && { cloud: stackCloud(record, registry, parts.images.releaseFile) }),
+      ...(parts.images && { cloud: stackCloud(record, wish.services, registry, parts.images.releaseFile) }),
     },
     join(repositoryDirectory, "Pulumi.dev.yaml"),
   );
@@ -214,6 +220,7 @@ async function writeStack(parts: StackParts, report: Reporter): Promise<void> {
  */
 export function stackCloud(
   { network, provider }: Pick<LabRecord, "network" | "provider">,
+  services: string[],
   registry: string,
   release: string,
 ): StackCloud {
@@ -222,7 +229,7 @@ export function stackCloud(
   const range = [firstFloatingNumber, lastFloatingNumber].map((number) => addressIn(provider.subnet, number));
   const external = { cidr: provider.subnet, gateway: provider.gateway, range: range.join("-") };
   return {
-    ...{ profile: "lab", release, services: ["keystone"], registry, endpoint },
+    ...{ profile: "lab", release, services, registry, endpoint },
     // Every host that may come, so that none changes a policy.
     networks: { external, hosts: [subnet] },
   };

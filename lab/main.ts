@@ -27,6 +27,10 @@ function versions(text: string): string[] {
   throw new InvalidArgumentError("give versions such as 1.34.4, separated by commas");
 }
 
+function words(text: string): string[] {
+  return text.split(",").map((word) => word.trim());
+}
+
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
 }
@@ -53,6 +57,11 @@ function program(report: TerminalReporter, exit: (code: number) => void): Comman
       .option("--control <number>", "how many of them, the first ones, are control hosts (default: 1)", count)
       .option("--stack <name>", 'name of the stack (default: "dev")')
       .option("--kubernetes <versions>", "Kubernetes releases to offer; a new stack gets the first", versions)
+      .option(
+        "--services <list>",
+        "OpenStack services of a new cloud, separated by commas (default: those that a virtual machine needs)",
+        words,
+      )
       .option("--no-cloud", "Kubernetes only: no images of OpenStack are built, and a new stack has no cloud");
   sized("up", "bring a lab up, repair it, or add hosts to it")
     .option("--bare", "hosts only: no tools, registry, mirror or stack file")

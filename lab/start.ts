@@ -5,9 +5,10 @@ import { type StackOutputs, stackOutputs } from "./outputs";
 import { plainTable, type TerminalReporter } from "./report";
 import { strataTable } from "./strata";
 import type { Reporter } from "./toolchain/index";
+import { verify } from "./verify";
 
 /**
- * From nothing to a cloud that issues tokens: lab, `pulumi up`, checks, tables.
+ * From nothing to a cloud that runs virtual machines: lab, `pulumi up`, checks, tables.
  * @returns exit code
  */
 export async function start(options: LabOptions, report: TerminalReporter): Promise<number> {
@@ -28,6 +29,7 @@ export async function start(options: LabOptions, report: TerminalReporter): Prom
   await checkCluster(lab, report);
   const outputs = await stackOutputs(lab.record);
   const token = outputs["clouds.yaml"] === undefined ? undefined : await issueToken(lab, report);
+  const well = outputs.endpoints?.some(({ type }) => type === "compute") ? await verify(lab, {}, report) : true;
   report.say("");
   const nodes = await lab.kubectl(["get", "nodes", "-o", "wide"]);
   report.say(nodes.stdout.trimEnd());
@@ -36,7 +38,7 @@ export async function start(options: LabOptions, report: TerminalReporter): Prom
   if (token !== undefined) report.say(tokenTable(token));
   report.say(report.table());
   report.say(nextSteps(lab, token !== undefined));
-  return 0;
+  return well ? 0 : 1;
 }
 
 /** A token, as the client shows it. */

@@ -1,6 +1,6 @@
 import * as assert from "node:assert/strict";
 import { site } from "./lab";
-import { type Cloud, cloudDeployed, space } from "./support/cloud";
+import { type Cloud, coreDeployed, space } from "./support/cloud";
 import { eventually } from "./support/wait";
 
 /** Longest wait until the cloud is well again, in seconds: a bound against hanging, no aim. */
@@ -36,7 +36,7 @@ describe("the message bus", function () {
   let cloud: Cloud;
 
   before(async () => {
-    cloud = await cloudDeployed(site());
+    cloud = await coreDeployed(site());
   });
 
   after(async () => {

@@ -5,7 +5,7 @@ import * as https from "node:https";
 import * as os from "node:os";
 import * as path from "node:path";
 import { site } from "./lab";
-import { type Cloud, cloudDeployed, space } from "./support/cloud";
+import { type Cloud, coreDeployed, space } from "./support/cloud";
 import { outsideClient } from "./support/cloud-client";
 import { type Answer, send } from "./support/cloud-requests";
 import { textOf } from "./support/site";
@@ -31,7 +31,7 @@ describe("Placement and Glance", function () {
   const made: string[] = [];
 
   before(async () => {
-    cloud = await cloudDeployed(site());
+    cloud = await coreDeployed(site());
     folder = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-image-"));
     fs.writeFileSync(path.join(folder, "image"), content);
   });

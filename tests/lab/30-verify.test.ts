@@ -2,7 +2,7 @@ import * as assert from "node:assert/strict";
 import { TerminalReporter } from "../../lab/report";
 import { type VerifyOptions, verify } from "../../lab/verify";
 import { site } from "./lab";
-import { type Cloud, cloudDeployed } from "./support/cloud";
+import { type Cloud, coreDeployed } from "./support/cloud";
 import { textOf } from "./support/site";
 
 /** Lists of everything that a verification makes, with the column that bears its name. */
@@ -13,7 +13,7 @@ describe("verification of a cloud", function () {
   let cloud: Cloud;
 
   before(async () => {
-    cloud = await cloudDeployed(site());
+    cloud = await coreDeployed(site());
     await cloud.assertReady();
   });
 

@@ -19,7 +19,7 @@ const wellLimit = 600;
 
 describe("faults of a cloud under load", function () {
   this.timeout(3_600_000);
-  const lab = ownLab({ name: "faults", hosts: 4, cloud: true });
+  const lab = ownLab({ name: "faults", hosts: 4, cloud: true, services: ["keystone"] });
   let cloud: Cloud;
 
   before(async () => {

@@ -32,7 +32,7 @@ describe("lab: the cloud in the stack file", () => {
     network: { name: "lab", subnet: "10.64.0.0/24", gateway: "10.64.0.1" },
     provider: { name: "provider", subnet: "10.64.1.0/24", gateway: "10.64.1.1" },
   };
-  const cloud = stackCloud(networks, "10.64.0.1:5000", local);
+  const cloud = stackCloud(networks, ["keystone"], "10.64.0.1:5000", local);
   const withCloud = `${template}  stratiform:cloud:\n    profile: ha\n    release: 2025.1-1\n`;
   const cloudOf = (text: string) => (parse(text) as Stack).config["stratiform:cloud"];
 

@@ -134,7 +134,9 @@ describe("lab: hosts", () => {
     }));
     assert.deepEqual(completeOptions({}, undefined), {
       ...{ name: "dev", stack: "dev", hosts: 3, control: 1, kubernetes: ["1.34.4"], bare: false, cloud: false },
+      services: ["keystone", "placement", "glance", "neutron", "nova"],
     });
+    assert.deepEqual(completeOptions({ services: ["keystone"] }, undefined).services, ["keystone"]);
     assert.equal(completeOptions({ cloud: true }, record).cloud, true);
     assert.equal(completeOptions({}, { ...record, cloud: true }).cloud, true);
     assert.equal(completeOptions({}, record).hosts, 3);

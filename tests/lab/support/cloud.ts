@@ -2,7 +2,7 @@ import * as assert from "node:assert/strict";
 import { parse } from "yaml";
 import { imageReference } from "../../../components/kit/release";
 import { readReleaseFile } from "../../../images/release-file";
-import { labUp, type StackCloud } from "../../../lab/lab";
+import { coreServices, labUp, type StackCloud } from "../../../lab/lab";
 import { TerminalReporter } from "../../../lab/report";
 import { Identity } from "./cloud-requests";
 import type { KubernetesObject } from "./objects";
@@ -213,9 +213,26 @@ async function outputsOf(site: Site): Promise<Partial<CloudOutputs> | undefined>
 /** Brings cluster and cloud up unless they are: each file can be run alone. */
 export async function cloudDeployed(site: Site): Promise<Cloud> {
   if (site.stack.config["stratiform:cloud"] === undefined) {
-    site.lab = await labUp({ name: site.lab.name, cloud: true }, new TerminalReporter());
+    const wish = { name: site.lab.name, cloud: true, services: ["keystone"] };
+    site.lab = await labUp(wish, new TerminalReporter());
   }
   if ((await outputsOf(site))?.["clouds.yaml"] === undefined) {
+    await site.up();
+  }
+  return Cloud.open(site);
+}
+
+/** The same with all services that virtual machines need. */
+export async function coreDeployed(site: Site): Promise<Cloud> {
+  if (site.stack.config["stratiform:cloud"] === undefined) {
+    site.lab = await labUp({ name: site.lab.name, cloud: true }, new TerminalReporter());
+  }
+  const { services } = site.stack.config["stratiform:cloud"] as StackCloud;
+  const all = coreServices.every((service) => services.includes(service));
+  if (!all) {
+    await site.lab.editCloud((section) => ({ ...section, services: [...coreServices] }));
+  }
+  if (!all || (await outputsOf(site))?.["clouds.yaml"] === undefined) {
     await site.up();
   }
   return Cloud.open(site);
