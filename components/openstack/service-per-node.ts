@@ -6,7 +6,7 @@ import { labelsOf, selectorOf } from "../kit/labels";
 import type { ContainerPlan, MountPlan, PodPlan } from "../kit/pod";
 import type { VolumePlan } from "../kit/volumes";
 import { daemonSetSpec } from "../kit/workload";
-import type { CloudFacts, NodeHosts, PerNode, ProcessDefinition } from "./definition";
+import type { NodeHosts, PerNode, ProcessDefinition } from "./definition";
 import type { Furnishing } from "./furnish";
 import { detectedDirectory } from "./host-facts";
 import {
@@ -37,7 +37,7 @@ export function laidPerNode(
   perNode: PerNode,
   dependsOn: pulumi.Resource[],
 ): k8s.apps.v1.DaemonSet {
-  const { context, definition, facts, name, parent } = build;
+  const { context, definition, name, parent } = build;
   const files = processFiles(build, process);
   const texts = nodeScripts(perNode, {
     cloud: context.cloud,
