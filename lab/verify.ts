@@ -99,17 +99,22 @@ export function stepTable(events: readonly VerificationEvent[]): string {
   );
 }
 
+/** Arguments of `timeout` for a command on a server by ssh: nobody knows the server's key before. */
+export function sshArguments(to: { user: string; address: string; command: string }, key: string): string[] {
+  const options = ["BatchMode=yes", "ConnectTimeout=5", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"];
+  return [
+    ...["60", "ssh", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"],
+    ...options.flatMap((option) => ["-o", option]),
+    ...[`${to.user}@${to.address}`, to.command],
+  ];
+}
+
 /** Reaches a server from this computer. */
 async function reach(ask: Extract<VerificationEvent, { event: "ask" }>, key: string): Promise<VerificationAnswer> {
-  const options = ["BatchMode=yes", "ConnectTimeout=5", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"];
   const result =
     ask.what === "ping"
       ? await capture("ping", ["-c", "3", "-W", "5", ask.address])
-      : await capture("timeout", [
-          ...["60", "ssh", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"],
-          ...options.flatMap((option) => ["-o", option]),
-          ...[`${ask.user}@${ask.address}`, ask.command],
-        ]);
+      : await capture("timeout", sshArguments(ask, key));
   const ok = result.code === 0;
   return { ok, output: ok ? result.stdout : `${result.stderr}${result.stdout}`.trim() };
 }
