@@ -36,8 +36,11 @@ describe("faults of a cloud under load", function () {
         console.log(figuresLine(`${fault}, run ${run}`, figures));
         all.push(figures);
         await cloud.well(wellLimit);
-        // Restarts that follow each other are delayed ever longer; ten minutes of running would forget them.
-        await pause(20_000);
+        // Restarts of a pod that follow each other are delayed ever longer: each run has pods that know of none.
+        const restarted = (await cloud.pods("keystone", "api")).filter(({ restarts }) => restarts > 0);
+        await cloud.deletePods(restarted);
+        await cloud.well(wellLimit, new Set(restarted.map(({ uid }) => uid)));
+        await pause(10_000);
       }
       console.log(`      ${fault}, mean ± standard deviation of ${runs} runs:`);
       const lines: [string, (figures: FaultFigures) => number][] = [
@@ -130,8 +133,11 @@ describe("faults of a cloud under load", function () {
     });
   });
 
-  it("are given back with the cloud on them as they were", async () => {
-    await lab.destroy();
+  // A group of its own: those above would come after a test that stands beside them.
+  describe("afterwards", () => {
+    it("all hosts are given back as they were", async () => {
+      await lab.destroy();
+    });
   });
 });
 
