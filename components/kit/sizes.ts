@@ -24,7 +24,8 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         proxy: { replicas: 1, workers: 1, cpu: "20m", memory: "32Mi" },
       },
       memcached: { server: { replicas: 1, workers: 1, cpu: "10m", memory: "64Mi" } },
-      rabbitmq: { server: { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi", storage: "2Gi" } },
+      // It takes 110 MiB from the start, and publishers wait from 0.6 of this on.
+      rabbitmq: { server: { replicas: 1, workers: 1, cpu: "50m", memory: "448Mi", storage: "2Gi" } },
       ovn: {
         northbound: { replicas: 1, workers: 1, cpu: "10m", memory: "24Mi", storage: "256Mi" },
         southbound: { replicas: 1, workers: 1, cpu: "10m", memory: "32Mi", storage: "256Mi" },

@@ -25,6 +25,12 @@ export function replicasOf(build: Pick<ServiceBuild, "context" | "definition">, 
   return process.claims?.length ? 1 : build.context.size(build.definition.name, process.name).replicas;
 }
 
+/**
+ * Variables of every process. Names are looked up by the system, not by eventlet: its own resolver was seen to find no
+ * address any more, for good, after the host had stood still for a while.
+ */
+export const commonEnvironment: Readonly<Record<string, string>> = { EVENTLET_NO_GREENDNS: "yes" };
+
 /** A process' workload, with the configuration it reads. */
 export function laidProcess(
   build: ServiceBuild,
@@ -71,7 +77,7 @@ function processPod(build: ServiceBuild, process: ProcessDefinition, files: Furn
         ...(process.liveness === undefined ? {} : { liveness: process.liveness }),
         ...(process.startup === undefined ? {} : { startup: process.startup }),
         ...(process.startupSeconds === undefined ? {} : { startupSeconds: process.startupSeconds }),
-        ...(process.environment === undefined ? {} : { env: process.environment }),
+        env: { ...commonEnvironment, ...process.environment },
         mounts: files.mounts,
         size: context.size(definition.name, process.name),
       },
