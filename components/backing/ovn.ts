@@ -9,7 +9,7 @@ import { labelsOf, selectorOf } from "../kit/labels";
 import { type Peer, workloadPolicy } from "../kit/network-policy";
 import type { PodPlan } from "../kit/pod";
 import { exec } from "../kit/probes";
-import { deploymentSpec, disruptionBudget, podTemplate, serviceSpec } from "../kit/workload";
+import { deploymentSpec, disruptionBudget, memberSetSpec, serviceSpec } from "../kit/workload";
 import { Authority } from "../platform/authority";
 import { type OvnDatabase, ovnDatabases, ovnFacts, ovnService, ovnTlsDirectory, ovnTlsSecret } from "./ovn-facts";
 
@@ -160,29 +160,16 @@ function layDatabase(
     `${name}-${database}`,
     {
       metadata,
-      spec: {
+      spec: memberSetSpec({
+        labels: labelsOf(cloud, ovnService, database),
+        selector,
         serviceName: metadata.name,
         replicas: size.replicas,
-        // They wait for each other.
-        podManagementPolicy: "Parallel",
-        persistentVolumeClaimRetentionPolicy: {
-          whenDeleted: context.protect ? "Retain" : "Delete",
-          whenScaled: "Retain",
-        },
-        revisionHistoryLimit: 2,
-        selector: { matchLabels: selector },
-        template: podTemplate(labelsOf(cloud, ovnService, database), databasePod(context, database, config)),
-        volumeClaimTemplates: [
-          {
-            metadata: { name: "data" },
-            spec: {
-              accessModes: ["ReadWriteOnce"],
-              storageClassName: storageClass,
-              resources: { requests: { storage: size.storage ?? "1Gi" } },
-            },
-          },
-        ],
-      },
+        pod: databasePod(context, database, config),
+        storageClass,
+        storage: size.storage ?? "1Gi",
+        keep: context.protect,
+      }),
     },
     context.workload(parent, { protect: context.protect, dependsOn: [...dependsOn, found] }),
   );

@@ -11,7 +11,7 @@ import { type Peer, workloadPolicy } from "../kit/network-policy";
 import { passwordShape } from "../kit/password";
 import type { PodPlan } from "../kit/pod";
 import { exec } from "../kit/probes";
-import { disruptionBudget, podTemplate, serviceSpec } from "../kit/workload";
+import { disruptionBudget, memberSetSpec, serviceSpec } from "../kit/workload";
 import {
   busConfiguration,
   busMemory,
@@ -190,29 +190,16 @@ function layMembers(
     name,
     {
       metadata: { name: service, namespace },
-      spec: {
+      spec: memberSetSpec({
+        labels: labelsOf(cloud, service, server),
+        selector,
         serviceName: membersService,
         replicas: size.replicas,
-        // After a stop of all they wait for each other.
-        podManagementPolicy: "Parallel",
-        persistentVolumeClaimRetentionPolicy: {
-          whenDeleted: context.protect ? "Retain" : "Delete",
-          whenScaled: "Retain",
-        },
-        revisionHistoryLimit: 2,
-        selector: { matchLabels: selector },
-        template: podTemplate(labelsOf(cloud, service, server), memberPod(context, config.metadata.name)),
-        volumeClaimTemplates: [
-          {
-            metadata: { name: "data" },
-            spec: {
-              accessModes: ["ReadWriteOnce"],
-              storageClassName: storageClass,
-              resources: { requests: { storage: size.storage ?? "10Gi" } },
-            },
-          },
-        ],
-      },
+        pod: memberPod(context, config.metadata.name),
+        storageClass,
+        storage: size.storage ?? "10Gi",
+        keep: context.protect,
+      }),
     },
     context.workload(parent, { protect: context.protect, dependsOn: [...policies, secret, found] }),
   );

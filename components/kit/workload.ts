@@ -111,6 +111,49 @@ export function jobSpec(
   };
 }
 
+/** Members that agree on what they hold, each with a volume of its own. */
+export interface MemberSetPlan {
+  /** Labels of its pods. */
+  labels: Record<string, string>;
+  /** Labels it finds them by. */
+  selector: Record<string, string>;
+  /** Headless Service that gives members their names. */
+  serviceName: Input<string>;
+  /** Number of members. */
+  replicas: number;
+  /** The pod. It mounts its volume by the name `data`. */
+  pod: PodPlan;
+  /** Storage class of the volumes. */
+  storageClass: Input<string>;
+  /** Size of each volume, in Kubernetes' units. */
+  storage: string;
+  /** Whether volumes outlive the set. */
+  keep: boolean;
+}
+
+/** Members start beside each other, as they wait for each other; volumes of members that are not wanted for now are kept. */
+export function memberSetSpec(plan: MemberSetPlan): types.input.apps.v1.StatefulSetSpec {
+  return {
+    serviceName: plan.serviceName,
+    replicas: plan.replicas,
+    podManagementPolicy: "Parallel",
+    persistentVolumeClaimRetentionPolicy: { whenDeleted: plan.keep ? "Retain" : "Delete", whenScaled: "Retain" },
+    revisionHistoryLimit: 2,
+    selector: { matchLabels: plan.selector },
+    template: podTemplate(plan.labels, plan.pod),
+    volumeClaimTemplates: [
+      {
+        metadata: { name: "data" },
+        spec: {
+          accessModes: ["ReadWriteOnce"],
+          storageClassName: plan.storageClass,
+          resources: { requests: { storage: plan.storage } },
+        },
+      },
+    ],
+  };
+}
+
 /** At most one pod of a workload is down because somebody wants it so; one that is down anyway may always be moved. */
 export function disruptionBudget(selector: Record<string, string>): types.input.policy.v1.PodDisruptionBudgetSpec {
   return {
