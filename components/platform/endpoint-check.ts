@@ -25,12 +25,15 @@ type Answer = "nothing" | "something" | X509Certificate[];
  *
  * @param ours PEM certificates by which the edge is known: the authority's, or the given one; empty before the cloud is
  *   there. They may still be under way: nothing waits for them before it asks
+ * @param patience longest time, in milliseconds, until a target that is connected shows a certificate
  */
 export async function endpointProblems(
   targets: readonly EndpointTarget[],
   ours: readonly string[] | Promise<readonly string[]>,
+  patience = certificateLimit,
 ): Promise<string[]> {
-  const [pems, answers] = await Promise.all([ours, Promise.all(targets.map(ask))]);
+  const asked = Promise.all(targets.map((target) => ask(target, patience)));
+  const [pems, answers] = await Promise.all([ours, asked]);
   const known = pems.map((pem) => new X509Certificate(pem));
   return targets.flatMap(({ path, host, port }, index) => {
     const answer = answers[index] ?? "nothing";
@@ -59,7 +62,7 @@ function isOurs(shown: readonly X509Certificate[], known: readonly X509Certifica
 }
 
 /** Connects, and looks at what is shown. Never rejects. */
-function ask({ host, port }: EndpointTarget): Promise<Answer> {
+function ask({ host, port }: EndpointTarget, patience: number): Promise<Answer> {
   return new Promise((resolve) => {
     let connected = false;
     // An address has no server name.
@@ -80,7 +83,7 @@ function ask({ host, port }: EndpointTarget): Promise<Answer> {
     socket
       .once("connect", () => {
         connected = true;
-        wait(certificateLimit, () => end("something"));
+        wait(patience, () => end("something"));
       })
       .once("secureConnect", () => end(certificatesOf(socket)))
       .once("error", () => end(connected ? "something" : "nothing"))

@@ -130,8 +130,8 @@ describe("endpoint addresses that are in use", () => {
     return listen(tls.createServer({ cert: certificate, key }));
   }
 
-  function ask(port: number, ours: string[]): Promise<string[]> {
-    return endpointProblems([{ path: "endpoint.public", host: "127.0.0.1", port }], ours);
+  function ask(port: number, ours: string[], patience?: number): Promise<string[]> {
+    return endpointProblems([{ path: "endpoint.public", host: "127.0.0.1", port }], ours, patience);
   }
 
   before(() => {
@@ -185,10 +185,8 @@ describe("endpoint addresses that are in use", () => {
   it("are refused where something else than TLS answers", async () => {
     const silent = await listen(net.createServer());
     const plain = await listen(http.createServer());
-    await Promise.all(
-      [silent, plain].map(async (port) =>
-        assert.match((await ask(port, [own.authority]))[0] ?? "", /takes connections, without TLS/),
-      ),
-    );
-  }).timeout(30_000);
+    for (const port of [silent, plain]) {
+      assert.match((await ask(port, [own.authority], 500))[0] ?? "", /takes connections, without TLS/);
+    }
+  });
 });
