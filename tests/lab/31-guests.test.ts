@@ -68,13 +68,18 @@ describe("a guest", function () {
     return { host, instance, process: found[0] ?? "", uptime: await server.uptime() };
   }
 
-  /** Fails unless libvirt holds the guest, and Nova gets at it through libvirt. */
+  /**
+   * Fails unless libvirt holds the guest, and Nova gets at what it says through libvirt. It has to say something new: a
+   * host that it came to by migration has nothing of what it said before.
+   */
   async function assertManaged({ host, instance }: Life): Promise<void> {
     const { name } = await podOn(host, "libvirt", "libvirtd");
     const program = ["virsh", "--quiet", "--connect", "qemu:///system", "domstate", instance];
     assert.equal((await site().kubectl("-n", nodeSpace, "exec", name, "--", ...program)).trim(), "running");
+    const words = `said at ${Date.now()}`;
+    await server.ssh(`echo '${words}' >/dev/console`);
     const { output } = await server.action<{ output: string }>({ "os-getConsoleOutput": { length: 20 } });
-    assert.notEqual(output.trim(), "", "the console log is empty");
+    assert.ok(output.includes(words), `the console log does not have "${words}": ${output.slice(-500)}`);
   }
 
   /** Lets something happen to the guest's host, and fails unless the guest goes on as if nothing had. */
