@@ -12,8 +12,9 @@ export interface EndpointTarget {
   port: number;
 }
 
-/** Longest time for one target in milliseconds. All are tried beside each other. */
-const limit = 3_000;
+/** Longest times for one target in milliseconds, until it is connected and until it shows a certificate. All are tried beside each other. */
+const connectionLimit = 3_000;
+const certificateLimit = 10_000;
 
 /** What a target answered: nothing, something without a certificate, or the certificates that it showed. */
 type Answer = "nothing" | "something" | X509Certificate[];
@@ -64,15 +65,22 @@ function ask({ host, port }: EndpointTarget): Promise<Answer> {
     // An address has no server name.
     const name = net.isIP(host) === 0 ? { servername: host } : {};
     const socket = tls.connect({ host, port, rejectUnauthorized: false, ...name });
+    let timer: NodeJS.Timeout;
     const end = (answer: Answer): void => {
       clearTimeout(timer);
       socket.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(() => end(connected ? "something" : "nothing"), limit);
+    // A program that is busy with hundreds of resources hears of the time first, and of what arrived in it a moment later.
+    const wait = (limit: number, answer: () => void): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => setImmediate(answer), limit);
+    };
+    wait(connectionLimit, () => connected || end("nothing"));
     socket
       .once("connect", () => {
         connected = true;
+        wait(certificateLimit, () => end("something"));
       })
       .once("secureConnect", () => end(certificatesOf(socket)))
       .once("error", () => end(connected ? "something" : "nothing"))

@@ -156,6 +156,20 @@ describe("endpoint addresses that are in use", () => {
     assert.deepEqual(await ask(port, [own.certificate]), []);
   });
 
+  it("are the cloud's own where a busy edge shows its certificate late", async () => {
+    const behind = await edge(own);
+    const late = await listen(
+      net.createServer((socket) => {
+        setTimeout(() => {
+          const onward = net.connect(behind, "127.0.0.1");
+          socket.pipe(onward).pipe(socket);
+          for (const one of [socket, onward]) one.on("error", () => undefined);
+        }, 4000);
+      }),
+    );
+    assert.deepEqual(await ask(late, [own.authority]), []);
+  });
+
   it("are refused where another's certificate is shown", async () => {
     const port = await edge(foreign);
     for (const ours of [[], [own.authority]]) {
@@ -171,8 +185,10 @@ describe("endpoint addresses that are in use", () => {
   it("are refused where something else than TLS answers", async () => {
     const silent = await listen(net.createServer());
     const plain = await listen(http.createServer());
-    for (const port of [silent, plain]) {
-      assert.match((await ask(port, [own.authority]))[0] ?? "", /takes connections, without TLS/);
-    }
-  }).timeout(10_000);
+    await Promise.all(
+      [silent, plain].map(async (port) =>
+        assert.match((await ask(port, [own.authority]))[0] ?? "", /takes connections, without TLS/),
+      ),
+    );
+  }).timeout(30_000);
 });

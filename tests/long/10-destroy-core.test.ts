@@ -1,7 +1,7 @@
 import * as assert from "node:assert/strict";
-import { assertBare, site } from "./lab";
-import { type Cloud, coreDeployed, stackResources } from "./support/cloud";
-import { GuestServer } from "./support/servers";
+import { assertBare, site } from "../lab/lab";
+import { type Cloud, coreDeployed, stackResources } from "../lab/support/cloud";
+import { GuestServer } from "../lab/support/servers";
 
 describe("the end of a cloud with a guest", function () {
   this.timeout(3_600_000);

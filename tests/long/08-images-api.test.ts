@@ -4,11 +4,11 @@ import * as fs from "node:fs";
 import * as https from "node:https";
 import * as os from "node:os";
 import * as path from "node:path";
-import { site } from "./lab";
-import { type Cloud, coreDeployed, space } from "./support/cloud";
-import { outsideClient } from "./support/cloud-client";
-import { type Answer, send } from "./support/cloud-requests";
-import { textOf } from "./support/site";
+import { site } from "../lab/lab";
+import { type Cloud, coreDeployed, space } from "../lab/support/cloud";
+import { outsideClient } from "../lab/support/cloud-client";
+import { type Answer, send } from "../lab/support/cloud-requests";
+import { textOf } from "../lab/support/site";
 
 /** Longest wait until the cloud is well again, in seconds: a bound against hanging, no aim. */
 const wellLimit = 300;

@@ -1,8 +1,8 @@
 import * as assert from "node:assert/strict";
-import { site } from "./lab";
-import { type Cloud, coreDeployed, nodeSpace, type PodFacts } from "./support/cloud";
-import { GuestServer, PingWatch } from "./support/servers";
-import { eventually, pause } from "./support/wait";
+import { site } from "../lab/lab";
+import { type Cloud, coreDeployed, nodeSpace, type PodFacts } from "../lab/support/cloud";
+import { GuestServer, PingWatch } from "../lab/support/servers";
+import { eventually, pause } from "../lab/support/wait";
 
 /** Longest waits in seconds, bounds against hanging: until the cloud is well again, and until the guest answers again. */
 const wellLimit = 300;
