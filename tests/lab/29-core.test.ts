@@ -3,6 +3,8 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { ovnDatabases } from "../../components/backing/ovn-facts";
 import type { StackCloud } from "../../lab/lab";
+import { TerminalReporter } from "../../lab/report";
+import { verify } from "../../lab/verify";
 import { site } from "./lab";
 import { type Cloud, coreDeployed, plannedResources, stackResources } from "./support/cloud";
 
@@ -22,6 +24,13 @@ describe("the core cloud", function () {
   before(async () => {
     cloud = await coreDeployed(site());
     await cloud.well(300);
+  });
+
+  it("runs a server on each of two hosts, by whose floating IPs they answer: npm run verify", async () => {
+    const lines: string[] = [];
+    const report = new TerminalReporter({ write: (line) => lines.push(line) });
+    assert.ok(await verify(site().lab, { hosts: 2 }, report), lines.join("\n"));
+    console.log(lines.at(-1));
   });
 
   it("a second up would change nothing", async () => {

@@ -1,9 +1,9 @@
 import * as assert from "node:assert/strict";
 import { TerminalReporter } from "../../lab/report";
 import { type VerifyOptions, verify } from "../../lab/verify";
-import { site } from "./lab";
-import { type Cloud, coreDeployed } from "./support/cloud";
-import { textOf } from "./support/site";
+import { site } from "../lab/lab";
+import { type Cloud, coreDeployed } from "../lab/support/cloud";
+import { textOf } from "../lab/support/site";
 
 /** Lists of everything that a verification makes, with the column that bears its name. */
 const kinds = ["server", "router", "network", "security group", "keypair", "image", "flavor"];
