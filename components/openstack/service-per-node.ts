@@ -18,7 +18,7 @@ import {
   scriptsDirectory,
 } from "./node-scripts";
 import type { ServiceBuild } from "./service-build";
-import { commonEnvironment, processFiles } from "./service-process";
+import { processFiles, serviceEnvironment } from "./service-process";
 
 /** What the container that puts the release script on the host asks for: it copies one file. */
 const releaseSize = { cpu: "5m", memory: "8Mi" };
@@ -123,7 +123,7 @@ function nodeContainer(
     name: process.name,
     image: context.image(image),
     command,
-    env: { ...commonEnvironment, CLOUD: context.cloud, ...process.environment, ...perNode.start?.inputs },
+    env: { ...serviceEnvironment, CLOUD: context.cloud, ...process.environment, ...perNode.start?.inputs },
     fields: perNode.fields ?? {},
     ...(process.port === undefined ? {} : { port: process.port }),
     ...(process.readiness === undefined ? {} : { readiness: process.readiness }),

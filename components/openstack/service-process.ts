@@ -29,7 +29,7 @@ export function replicasOf(build: Pick<ServiceBuild, "context" | "definition">, 
  * Variables of every process. Names are looked up by the system, not by eventlet: its own resolver was seen to find no
  * address any more, for good, after the host had stood still for a while.
  */
-export const commonEnvironment: Readonly<Record<string, string>> = { EVENTLET_NO_GREENDNS: "yes" };
+export const serviceEnvironment: Readonly<Record<string, string>> = { EVENTLET_NO_GREENDNS: "yes" };
 
 /** A process' workload, with the configuration it reads. */
 export function laidProcess(
@@ -77,7 +77,7 @@ function processPod(build: ServiceBuild, process: ProcessDefinition, files: Furn
         ...(process.liveness === undefined ? {} : { liveness: process.liveness }),
         ...(process.startup === undefined ? {} : { startup: process.startup }),
         ...(process.startupSeconds === undefined ? {} : { startupSeconds: process.startupSeconds }),
-        env: { ...commonEnvironment, ...process.environment },
+        env: { ...serviceEnvironment, ...process.environment },
         mounts: files.mounts,
         size: context.size(definition.name, process.name),
       },
