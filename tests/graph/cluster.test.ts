@@ -20,7 +20,7 @@ function program(cluster: Partial<KubeadmClusterArgs> & object, more: ProgramOpt
 }
 
 const programs = {
-  base: program({ hosts }),
+  base: program({ hosts }, { ownProcess: true }),
   first: program({ hosts }, { mode: "first" }),
   reordered: program({ hosts: [hosts[2], hosts[0], hosts[1]].filter((item) => item !== undefined) }),
   threeReordered: program({ hosts: [...controls].reverse(), endpoint: { virtualIp: "10.20.0.2" } }),

@@ -7,6 +7,7 @@ import { ResourceMonitorService } from "@pulumi/pulumi/proto/resource_grpc_pb";
 import * as proto from "@pulumi/pulumi/proto/resource_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb";
+import { endHost, type HostAnswer, runShared } from "./host";
 import { computedOutputs, secretMarker } from "./providers";
 
 const repository = path.resolve(__dirname, "../..");
@@ -71,7 +72,15 @@ export interface ProgramOptions {
   mode?: "first" | "steady" | "up";
   /** @default "dev" */
   stack?: string;
+  /**
+   * Whether the program has a process of its own from the beginning, as `pulumi` gives it one. Else it shares one, which
+   * saves loading everything anew; if it fails there, it runs once more in its own, whose words and exit code count.
+   * @default false
+   */
+  ownProcess?: boolean;
 }
+
+type Settings = Required<Omit<ProgramOptions, "ownProcess">>;
 
 type Handler<Request, Response> = grpc.handleUnaryCall<Request, Response>;
 
@@ -101,7 +110,7 @@ class Recorder {
   readonly errors: string[] = [];
   private root = "";
 
-  constructor(private readonly options: Required<Pick<ProgramOptions, "mode" | "stack" | "config" | "secretKeys">>) {}
+  constructor(private readonly options: Settings) {}
 
   register(request: proto.RegisterResourceRequest): proto.RegisterResourceResponse {
     const [type, name, parent] = [request.getType(), request.getName(), request.getParent()];
@@ -214,9 +223,10 @@ function listen(server: grpc.Server): Promise<number> {
   });
 }
 
-function runProgramHost(address: string, options: ProgramOptions): Promise<{ exitCode: number; text: string }> {
-  const dryRun = options.mode === "up" ? [] : ["--dry-run"];
-  const flags = { monitor: address, engine: address, project: "stratiform", stack: options.stack ?? "dev" };
+/** Runs a program in a process of its own, as `pulumi` does. */
+function runAlone(address: string, settings: Settings): Promise<HostAnswer> {
+  const dryRun = settings.mode === "up" ? [] : ["--dry-run"];
+  const flags = { monitor: address, engine: address, project: "stratiform", stack: settings.stack };
   const words = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
   const places = [
     `--pwd=${repository}`,
@@ -226,7 +236,7 @@ function runProgramHost(address: string, options: ProgramOptions): Promise<{ exi
   ];
   const child = spawn(
     process.execPath,
-    [programHost, ...words, ...places, ...dryRun, path.resolve(repository, options.program ?? "index.ts")],
+    [programHost, ...words, ...places, ...dryRun, path.resolve(repository, settings.program)],
     {
       cwd: repository,
       env: {
@@ -235,8 +245,8 @@ function runProgramHost(address: string, options: ProgramOptions): Promise<{ exi
         PULUMI_NODEJS_TYPESCRIPT: "true",
         PULUMI_NODEJS_TSCONFIG_PATH: "tsconfig.pulumi.json",
         PULUMI_ERROR_OUTPUT_STRING: "true",
-        PULUMI_CONFIG: JSON.stringify(options.config ?? {}),
-        PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(options.secretKeys ?? []),
+        PULUMI_CONFIG: JSON.stringify(settings.config),
+        PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(settings.secretKeys),
       },
       stdio: ["ignore", "pipe", "pipe"],
       timeout: limitMs,
@@ -255,22 +265,39 @@ function runProgramHost(address: string, options: ProgramOptions): Promise<{ exi
   });
 }
 
-/**
- * Runs a Pulumi program with Pulumi's own program host against a stand-in for the engine, which makes nothing. It does no
- * diff, no provider's check and no waiting; it shows what the program asks for.
- */
-export async function runProgram(options: ProgramOptions = {}): Promise<ProgramRun> {
-  const { mode = "steady", stack = "dev", config = {}, secretKeys = [] } = options;
-  const recorder = new Recorder({ mode, stack, config, secretKeys });
+async function runOnce(settings: Settings, alone: boolean): Promise<ProgramRun> {
+  const recorder = new Recorder(settings);
   // Above any program of ours; gRPC's own limit of 4 MB is not.
   const server = new grpc.Server({ "grpc.max_receive_message_length": 64 * 1024 * 1024 });
   recorder.services(server);
-  const port = await listen(server);
+  const address = `127.0.0.1:${await listen(server)}`;
+  const { mode, stack, config, secretKeys } = settings;
+  const program = path.resolve(repository, settings.program);
   try {
-    const ended = await runProgramHost(`127.0.0.1:${port}`, { ...options, mode, stack });
+    const ended = await (alone
+      ? runAlone(address, settings)
+      : runShared({ program, address, stack, preview: mode !== "up", config, secretKeys }));
     const root = recorder.resources.find((resource) => resource.type === "pulumi:pulumi:Stack");
     return { ...ended, resources: recorder.resources, errors: recorder.errors, outputs: root?.outputs ?? {} };
   } finally {
     server.forceShutdown();
   }
 }
+
+/**
+ * Runs a Pulumi program with Pulumi's own program host against a stand-in for the engine, which makes nothing. It does no
+ * diff, no provider's check and no waiting; it shows what the program asks for.
+ */
+export async function runProgram(options: ProgramOptions = {}): Promise<ProgramRun> {
+  const { program = "index.ts", mode = "steady", stack = "dev", config = {}, secretKeys = [] } = options;
+  const settings = { program, mode, stack, config, secretKeys };
+  if (!options.ownProcess) {
+    const run = await runOnce(settings, false);
+    if (run.exitCode === 0) {
+      return run;
+    }
+  }
+  return runOnce(settings, true);
+}
+
+after(endHost);
