@@ -14,6 +14,7 @@ import {
   memberDomain,
   passwordHash,
 } from "../../components/backing/rabbitmq-config";
+import { shortSleep } from "./short-sleep";
 
 const scripts = path.join(__dirname, "../../components/backing/scripts");
 const domain = "members.example";
@@ -102,7 +103,7 @@ class Place {
     for (const folder of ["data", "run", "home", "programs"]) {
       fs.mkdirSync(this.path(folder));
     }
-    for (const [name, text] of Object.entries(programs)) {
+    for (const [name, text] of Object.entries({ sleep: shortSleep, ...programs })) {
       fs.writeFileSync(this.path("programs", name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
     }
     fs.writeFileSync(this.path("cookie"), "Cookie1\n");
@@ -181,7 +182,7 @@ class Place {
 const serverProgram = [
   'ulimit -n >"$PLACE/files"; : >"$PLACE/up"',
   "trap 'kill $!; echo stopped >\"$PLACE/stopped\"; exit 0' TERM",
-  "sleep 60 & wait",
+  "/bin/sleep 60 & wait",
 ].join("\n");
 
 /** Answers as a cluster does: this member is alone until it joins; member 0 is there once "zero" is. */

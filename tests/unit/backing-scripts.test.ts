@@ -3,21 +3,23 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { shortSleep } from "./short-sleep";
 
 const scripts = path.join(__dirname, "../../components/backing/scripts");
 const cluster = "b69aa1c5-e81b-11f1-9b2b-2e15d7d01d5b";
 
 /** Stand-ins for the programs of the image, one shell program each; "$PLACE" is the test's directory. */
 const programs = {
-  socat: 'echo "$@" >"$PLACE/socat"; exec sleep 60',
+  socat: 'echo "$@" >"$PLACE/socat"; exec /bin/sleep 60',
   mariadbd: [
     'case "$*" in *wsrep-recover*) cat "$PLACE/recovered" >&2; exit 0 ;; esac',
     'echo "$$" >"$PLACE/pid"; echo "$@" >"$PLACE/arguments"; cp -p "$PLACE/run/init.sql" "$PLACE/init"; : >"$PLACE/up"',
     "trap 'kill $!; echo stopped >\"$PLACE/stopped\"; exit 0' TERM",
-    "sleep 60 & wait",
+    "/bin/sleep 60 & wait",
   ].join("\n"),
-  mariadb: String.raw`[ -e "$PLACE/up" ] || exit 1; if [ -s "$PLACE/late" ]; then sed -i 1d "$PLACE/late"; echo >>"$PLACE/refused"; exit 1; fi; printf 'wsrep_cluster_status\tPrimary\nwsrep_local_state\t4\nwsrep_ready\tON\n'`,
+  mariadb: String.raw`[ -e "$PLACE/up" ] && [ ! -e "$PLACE/silent" ] || exit 1; if [ -e "$PLACE/late" ]; then rm "$PLACE/late"; echo >>"$PLACE/refused"; exit 1; fi; printf 'wsrep_cluster_status\tPrimary\nwsrep_local_state\t4\nwsrep_ready\tON\n'`,
   "install-db": 'mkdir "$PLACE/data/mysql"; echo made >"$PLACE/data/made"',
+  sleep: shortSleep,
 };
 
 /** A member on this computer, alone in its cluster, with stand-ins for the programs. */
@@ -65,7 +67,7 @@ class Member {
   get environment(): NodeJS.ProcessEnv {
     const program = (name: string): string => this.path("programs", name);
     return {
-      PATH: process.env["PATH"],
+      PATH: `${this.path("programs")}:${process.env["PATH"]}`,
       PLACE: this.place,
       POD_NAME: "mariadb-0",
       POD_IP: "192.0.2.10",
@@ -192,10 +194,11 @@ describe("start of a database member", function () {
     await member.running();
     member.write("late", "once\n");
     await member.until("a late answer", () => member.read("refused").length === 1);
-    await new Promise((done) => setTimeout(done, 300));
+    await new Promise((done) => setTimeout(done, 100));
     assert.equal(member.read("run/state"), "0 primary ready\n");
-    member.write("late", "again\n");
+    member.write("silent", "");
     await member.until("two late answers in a row", () => member.read("run/state") === "0 deaf\n");
+    fs.rmSync(member.path("silent"));
     await member.until("an answer", () => member.read("run/state") === "0 primary ready\n");
   });
 
@@ -281,10 +284,11 @@ describe("job that makes databases", function () {
       ].join("\n"),
       { mode: 0o755 },
     );
+    fs.writeFileSync(file("sleep"), `#!/bin/sh\n${shortSleep}\n`, { mode: 0o755 });
     const done = spawnSync("sh", [path.join(scripts, "database.sh")], {
       encoding: "utf8",
       env: {
-        PATH: process.env["PATH"],
+        PATH: `${place}:${process.env["PATH"]}`,
         PLACE: place,
         DATABASE_HOST: "db",
         DATABASE_PORT: "3306",

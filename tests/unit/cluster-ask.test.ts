@@ -18,7 +18,7 @@ function step(line: string, refused: "odd" | "even", says: string): { status: nu
       if (($(wc -l <calls) % 2 == ${refused === "odd" ? 1 : 0})); then echo "connection refused" >&2; return 1; fi
       printf '%s' '${says}'
     }`;
-    const program = `HOST_NAME=worker-1; source <(sed "s|^readonly state=.*|state=.|" "${scripts}/library.sh"); source "${scripts}/worker.sh"; host_conf=none; ${kubectl}\n${line}`;
+    const program = `sleep() { command sleep 0.1; }; HOST_NAME=worker-1; source <(sed "s|^readonly state=.*|state=.|" "${scripts}/library.sh"); source "${scripts}/worker.sh"; host_conf=none; ${kubectl}\n${line}`;
     const { status, stdout } = spawnSync("bash", ["-c", program], {
       cwd: directory,
       encoding: "utf8",

@@ -19,6 +19,7 @@ import { stepScript } from "../../components/openstack/steps";
 import { missingServices, validateCloud } from "../../components/openstack/validate";
 import { cloudArgs } from "../graph/programs/cloud-args";
 import { issueCertificate } from "./certificates";
+import { shortSleep } from "./short-sleep";
 
 const scripts = path.join(__dirname, "../../components/openstack/scripts");
 const fakes = path.join(__dirname, "fake-nova");
@@ -199,11 +200,12 @@ describe("nova-compute.sh", () => {
       const at = (file: string): string => path.join(directory, file);
       fs.writeFileSync(at("capabilities"), capabilities(...types));
       fs.writeFileSync(at("silent"), String(silent));
+      fs.writeFileSync(at("sleep"), `#!/bin/sh\n${shortSleep}\n`, { mode: 0o755 });
       const { status, stderr } = spawnSync("/bin/sh", [path.join(scripts, "nova-compute.sh")], {
         encoding: "utf8",
         timeout: 30_000,
         env: {
-          PATH: process.env["PATH"],
+          PATH: `${directory}:${process.env["PATH"]}`,
           PYTHONPATH: fakes,
           PYTHONDONTWRITEBYTECODE: "1",
           CAPABILITIES: at("capabilities"),

@@ -45,7 +45,9 @@ async function schemaOfPlugin(): Promise<string> {
     client.close();
     return response.getSchema();
   } finally {
+    const ended = new Promise((resolve) => plugin.on("close", resolve));
     plugin.kill();
+    await ended;
   }
 }
 
