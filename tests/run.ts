@@ -10,6 +10,8 @@ interface Level {
   folder: string;
   /** Further environment. @default none */
   env?: Record<string, string>;
+  /** Whether its files may run beside each other, two at a time, in any order. @default false */
+  beside?: boolean;
 }
 
 /** The levels of `npm test`, cheapest first. */
@@ -18,6 +20,7 @@ const defaultLevels = ["static", "unit", "graph", "engine", "lab"];
 /** All levels by name. "long" holds the long forms of the lab's tests, which take hours and are no part of `npm test`. */
 const levels: Record<string, Level> = {
   ...Object.fromEntries(defaultLevels.map((name) => [name, { folder: name }])),
+  unit: { folder: "unit", beside: true },
   long: { folder: "long", env: { STRATIFORM_TEST_LONG: "1" } },
 };
 
@@ -28,6 +31,9 @@ interface Outcome extends LevelResult {
 
 /** Mocha's own process: its usual command starts this one as a child, to which it would not pass on signals. */
 const mocha = path.join(path.dirname(require.resolve("mocha/package.json")), "lib/cli/cli.js");
+
+/** As in `npm run test:unit`. A file that ends its process counts as one failed test. */
+const besideOptions = ["--no-sort", "--parallel", "--jobs", "2"];
 
 /** The mocha process of the level that runs, to pass on signals. */
 let current: number | undefined;
@@ -41,9 +47,10 @@ function hasTests(folder: string): boolean {
 
 function runMocha(level: Level, resultFile: string): Promise<number> {
   const reporter = path.join(__dirname, "reporter.ts");
+  const folder = path.join("tests", level.folder);
   const child = spawn(
     process.execPath,
-    ["--import", "tsx", mocha, "--reporter", reporter, path.join("tests", level.folder)],
+    ["--import", "tsx", mocha, ...(level.beside ? besideOptions : []), "--reporter", reporter, folder],
     {
       cwd: path.dirname(__dirname),
       env: { ...process.env, ...level.env, STRATIFORM_TEST_RESULT: resultFile },
