@@ -180,8 +180,9 @@ class Place {
 }
 
 const serverProgram = [
-  'ulimit -n >"$PLACE/files"; : >"$PLACE/up"',
+  'ulimit -n >"$PLACE/files"',
   "trap 'kill $!; echo stopped >\"$PLACE/stopped\"; exit 0' TERM",
+  ': >"$PLACE/up"',
   "/bin/sleep 60 & wait",
 ].join("\n");
 
@@ -282,7 +283,7 @@ describe("start of a member of the message bus", function () {
 
   it("stops the server in an orderly way, and says by its end that it stopped", async () => {
     place.start(place.environment("rabbitmq-0", ports));
-    await place.until("the server", () => fs.existsSync(place.path("up")));
+    await place.until("the server", () => place.read("run/phase") === "joined\n" && fs.existsSync(place.path("up")));
     assert.equal(await place.stop(), 0);
     assert.equal(place.read("stopped"), "stopped\n");
     assert.equal(place.read("run/phase"), "");
