@@ -116,8 +116,12 @@ export class GuestServer {
     this.#directory = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-guest-"));
   }
 
-  /** Makes everything, and waits until the guest lets us in. */
-  async start(): Promise<void> {
+  /**
+   * Makes everything, and waits until the guest lets us in.
+   *
+   * @param host compute host. @default what the scheduler chooses
+   */
+  async start(host?: string): Promise<void> {
     const { name } = this;
     const [image, keypair] = [await this.#image(), await this.#keypair()];
     const { id: flavorRef } = await this.#make("compute", "/flavors", "flavor", { name, ...flavor });
@@ -125,6 +129,7 @@ export class GuestServer {
     const { id } = await this.#make("compute", "/servers", "server", {
       ...{ name, imageRef: image, flavorRef, key_name: keypair },
       ...{ networks: [{ uuid: network }], security_groups: [{ name: group }] },
+      ...(host === undefined ? {} : { availability_zone: `nova:${host}` }),
     });
     this.id = id;
     await this.active(activeLimit);
@@ -151,6 +156,14 @@ export class GuestServer {
         return found;
       }
       throw new Error(`it is ${status} on ${on} (${task}) ${fault?.message ?? ""}`);
+    });
+  }
+
+  /** Waits until it is SHUTOFF and nothing is done to it. */
+  async stopped(limit: number): Promise<void> {
+    await eventually(`server ${this.id} to be SHUTOFF`, limit, async () => {
+      const { status, "OS-EXT-STS:task_state": task } = await this.facts();
+      return status === "SHUTOFF" && task === null;
     });
   }
 
