@@ -106,6 +106,8 @@ export class GuestServer {
   port = "";
   /** Its number. */
   id = "";
+  /** Is called when it becomes ACTIVE for the first time. @default nothing */
+  onActive: () => void = () => undefined;
   readonly #directory: string;
   /** How what was made is removed, in the order in which it was made. */
   readonly #made: { type: string; at: string; remove: () => Promise<unknown> }[] = [];
@@ -133,6 +135,7 @@ export class GuestServer {
     });
     this.id = id;
     await this.active(activeLimit);
+    this.onActive();
     const { ports } = await this.api.call<{ ports: Made[] }>("network", "GET", `/v2.0/ports?device_id=${id}`);
     this.port = ports[0]?.id ?? assert.fail(`server ${id} has no port`);
     const floating = await this.#make<{ floating_ip_address: string }>("network", "/v2.0/floatingips", "floatingip", {
