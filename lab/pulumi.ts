@@ -48,6 +48,10 @@ export function labEnvironment(record: LabRecord, base: NodeJS.ProcessEnv = proc
     // The provider's own limits, 50 and 100 requests per second, are what a preview waits for.
     ...own("PULUMI_K8S_CLIENT_QPS", "200"),
     ...own("PULUMI_K8S_CLIENT_BURST", "400"),
+    // Pulumi's own limit, four a core, is soon full of resources that only wait for their pods.
+    ...own("PULUMI_PARALLEL", "64"),
+    // Otherwise a preview asks the API about one resource after another.
+    ...own("PULUMI_PARALLEL_DIFF", "true"),
     ...(standIns
       ? { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true", PULUMI_DISABLE_REGISTRY_RESOLVE: "true" }
       : {}),
