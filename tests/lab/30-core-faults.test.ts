@@ -1,3 +1,4 @@
+import * as assert from "node:assert/strict";
 import { site } from "./lab";
 import { type Cloud, coreDeployed } from "./support/cloud";
 import { assertTenant, makeTenant, removeTenant, type Tenant } from "./support/cloud-faults";
@@ -23,6 +24,10 @@ describe("faults of the core cloud", function () {
   after(async () => {
     await guest?.remove();
     await removeTenant(cloud, tenant);
+  });
+
+  it("before any: the console of a guest opens as in a browser", async () => {
+    assert.match(await guest.consoleGreeting(), /^RFB 003\.\d{3}\n$/);
   });
 
   it("all pods deleted at once: the guest runs on, and the cloud is back unaided", async () => {

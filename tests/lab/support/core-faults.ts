@@ -2,6 +2,7 @@ import * as assert from "node:assert/strict";
 import { TerminalReporter } from "../../../lab/report";
 import { verify } from "../../../lab/verify";
 import type { Cloud, PodFacts } from "./cloud";
+import { consoleGreeting } from "./console";
 import { GuestServer, PingWatch } from "./servers";
 import { eventually, pause } from "./wait";
 
@@ -51,6 +52,11 @@ export class Witness {
     assert.ok(after.uptime > before.uptime, `the guest was up for ${before.uptime} s before, ${after.uptime} s after`);
     assert.deepEqual({ ...after, uptime: 0 }, { ...before, uptime: 0 });
     return gap;
+  }
+
+  /** What its console says first to a browser. */
+  consoleGreeting(): Promise<string> {
+    return consoleGreeting(this.#cloud, this.#server);
   }
 
   /** Starts the guest again, as its owner does after its host had no power, and waits until it answers. */
