@@ -170,7 +170,7 @@ function readRelease(name: string, folder: string): ReadRelease {
     return { problems: [`${cloud}.release: ${found.problem}`], file: name };
   }
   const { file, content } = found;
-  const problems = checkRelease(content, []).map((problem) => inStackFile(`release${problem}`, file));
+  const problems = checkRelease(content).map((problem) => inStackFile(`release${problem}`, file));
   const series = (content as { series?: unknown } | null)?.series;
   const usable = typeof series === "string" && typeof (content as { images?: unknown }).images === "object";
   return { problems, file, ...(usable ? { release: content as OpenStackCloudArgs["release"] } : {}) };
