@@ -138,6 +138,29 @@ describe("bad input on bare hosts", function () {
     });
   });
 
+  it("interfaces that a host does not have, or that carry its own address", async () => {
+    const own = (await site().ssh(names[1], "ip -o -4 route show default | sed 's/.* dev //; s/ .*//'")).trim();
+    const text = await refusal(site(), {
+      change: (stack) => {
+        host(stack, 0)["interfaces"] = { provider: "eth77" };
+        host(stack, 1)["interfaces"] = { provider: own };
+      },
+    });
+    assertSays(
+      text,
+      `host ${names[0]}: `,
+      'no interface "eth77"',
+      "hosts[0].interfaces.provider",
+      "write one that it has",
+    );
+    assertSays(
+      text,
+      `host ${names[1]}: `,
+      `its interface ${own} carries its own address`,
+      "hosts[1].interfaces.provider",
+    );
+  });
+
   it("a host with a Kubernetes that is not ours", async () => {
     const directory = "/etc/kubernetes/manifests";
     try {
