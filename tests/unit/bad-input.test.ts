@@ -168,7 +168,7 @@ describe("a stack file of a whole cloud", () => {
   }
 
   it("may override options of the same names that no definition sets", () => {
-    assert.deepEqual(answer(override("nova", "nova.conf", "cinder", "os_region_name", "Other")), []);
+    assert.deepEqual(answer(override("nova", "nova.conf", "ironic", "region_name", "Other")), []);
   });
 
   for (const [service, process] of [
