@@ -8,14 +8,20 @@ export type Stratum = (typeof strata)[number];
 
 /** Strata of components, by the type that stands in the URNs of their resources. */
 const componentStrata: readonly (readonly [RegExp, Stratum])[] = [
-  [/stratiform:index:(Galera|Memcached)\b/, "backing"],
+  [/stratiform:index:(Galera|Memcached|RabbitMq|Ovn)\b/, "backing"],
   [/stratiform:index:(Authority|Edge)\b/, "platform"],
   [/stratiform:index:OpenStack(Cloud|Service)\b/, "openstack"],
   [/stratiform:index:(Kubeadm|Existing)Cluster\b/, "cluster"],
 ];
 
 /** Strata of pods, by their label `app.kubernetes.io/name`; those of OpenStack's services are not named here. */
-const podStrata: Readonly<Record<string, Stratum>> = { mariadb: "backing", memcached: "backing", edge: "platform" };
+const podStrata: Readonly<Record<string, Stratum>> = {
+  mariadb: "backing",
+  memcached: "backing",
+  rabbitmq: "backing",
+  ovn: "backing",
+  edge: "platform",
+};
 
 /** The stratum of a resource, by its URN; undefined for the stack itself and its providers. */
 export function stratumOf(urn: string): Stratum | undefined {

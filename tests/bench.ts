@@ -1,13 +1,15 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureImages } from "../images/build";
+import { criticalPath, type DatedResource } from "../lab/critical-path";
 import { addHosts, type Lab, labDown, labUp } from "../lab/lab";
 import { plainTable, TerminalReporter } from "../lab/report";
 import { resourcesByStratum } from "../lab/strata";
-import { Cloud } from "./lab/support/cloud";
+import { Cloud, stackResources } from "./lab/support/cloud";
+import { GuestServer } from "./lab/support/servers";
 import { Site } from "./lab/support/site";
 
 /** Name of the lab that is measured. It is made anew for each deployment and taken down at the end. */
@@ -114,15 +116,57 @@ async function benchCloud(lab: Lab, deployments: number, runs: number): Promise<
     if (n > 0) await cloudDown(lab);
     await cloudUp(lab);
   }
+  await withoutChange(lab, "cloud", runs);
+}
+
+/** What previews and updates take where nothing is to be done. */
+async function withoutChange(lab: Lab, what: string, runs: number): Promise<void> {
   const resources = await countResources(lab);
-  await report.phase("Measure previews and updates of cluster and cloud without a change", async () => {
+  await report.phase(`Measure previews and updates of cluster and ${what} without a change`, async () => {
     for (let n = 0; n < runs; n++) {
       const seconds = await timed(lab, ["up", "--yes", "--skip-preview"]);
-      note("no-op `up --yes --skip-preview` with the cloud, s", seconds);
-      note("no-op with the cloud, ms a resource", (seconds * 1000) / resources);
-      note("no-op `preview` with the cloud, s", await timed(lab, ["preview"]));
+      note(`no-op \`up --yes --skip-preview\` with the ${what}, s`, seconds);
+      note(`no-op with the ${what}, ms a resource`, (seconds * 1000) / resources);
+      note(`no-op \`preview\` with the ${what}, s`, await timed(lab, ["preview"]));
     }
   });
+}
+
+/**
+ * The core cloud on a ready cluster, images in the registry but not on the hosts: until the first server is ACTIVE, and
+ * until it lets us in. Each time on fresh hosts, since a cloud that is taken away leaves its hosts' bridges behind.
+ */
+async function benchCore(deployments: number, runs: number): Promise<void> {
+  for (let n = 0; n < deployments; n++) {
+    await readyCluster();
+    const lab = await labUp({ name: labName, cloud: true }, report);
+    await forgetImages(lab);
+    const start = Date.now();
+    const since = (): number => (Date.now() - start) / 1000;
+    note("ready cluster → `pulumi up` done (core cloud), s", await timed(lab, ["up", "--yes", "--skip-preview"]));
+    const site = new Site(lab);
+    const server = new GuestServer(await Cloud.open(site), "stratiform-bench");
+    server.onActive = () => note("ready cluster → first server ACTIVE, s", since());
+    await server.start();
+    note("ready cluster → first server lets us in, s", since());
+    note("memory in use of the whole computer, GiB", memoryInUse());
+    const path = criticalPath((await stackResources(site)) as DatedResource[], start);
+    console.log(
+      plainTable(
+        ["Critical path", "s", "at s"],
+        path.map(({ resource, seconds, at }) => [resource, seconds.toFixed(1), at.toFixed(1)]),
+      ),
+    );
+    await server.remove();
+    if (n === deployments - 1) await withoutChange(lab, "core cloud", runs);
+  }
+}
+
+/** Memory that this computer could not give to something new, in GiB. */
+function memoryInUse(): number {
+  const text = readFileSync("/proc/meminfo", "utf8");
+  const kibibytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1]);
+  return (kibibytes("MemTotal") - kibibytes("MemAvailable")) / 2 ** 20;
 }
 
 /** Number of the stack's resources; prints them by stratum. */
@@ -203,18 +247,21 @@ async function main(): Promise<void> {
     },
   });
   const [deployments, runs] = [Number(values.deployments), Number(values.runs)];
-  if (values.only !== undefined && values.only !== "cluster" && values.only !== "cloud") {
-    throw new Error("--only takes cluster or cloud");
+  const parts = ["cluster", "cloud", "core"];
+  if (values.only !== undefined && !parts.includes(values.only)) {
+    throw new Error(`--only takes ${parts.join(", ")}`);
   }
-  if (values.only !== "cluster") {
-    await benchImages(runs, values.images);
-  }
-  if (values.only !== "cloud") {
+  const wanted = (part: string): boolean => (values.only ?? part) === part;
+  if (wanted("cluster")) {
     await benchCluster(deployments, runs);
   }
-  if (values.only !== "cluster") {
+  if (wanted("cloud")) {
+    await benchImages(runs, values.images);
     await readyCluster();
     await benchCloud(await labUp({ name: labName, cloud: true, services: ["keystone"] }, report), deployments, runs);
+  }
+  if (wanted("core")) {
+    await benchCore(deployments, runs);
   }
   await labDown(labName, report);
 

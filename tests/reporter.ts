@@ -10,7 +10,10 @@ export interface LevelResult {
   failures: string[];
 }
 
-/** Mocha's "spec" reporter, which also counts into a file. */
+/** Groups of tests that take longer than this many seconds are listed at the end, with their time. */
+const longSeconds = 20;
+
+/** Mocha's "spec" reporter, which also counts into a file, and says where the time went. */
 class CountingReporter extends mocha.reporters.Spec {
   constructor(runner: mocha.Runner, options?: mocha.MochaOptions) {
     super(runner, options);
@@ -25,7 +28,22 @@ class CountingReporter extends mocha.reporters.Spec {
       result.failed++;
       result.failures.push(test.fullTitle());
     });
+    const times: { title: string; begin: number; seconds?: number }[] = [];
+    runner.on("suite", ({ title, parent }) => {
+      if (parent?.root) {
+        times.push({ title, begin: Date.now() });
+      }
+    });
+    runner.on("suite end", ({ parent }) => {
+      const last = times.at(-1);
+      if (parent?.root && last) {
+        last.seconds = (Date.now() - last.begin) / 1000;
+      }
+    });
     runner.on("end", () => {
+      for (const { title, seconds = 0 } of times.filter(({ seconds = 0 }) => seconds >= longSeconds)) {
+        console.log(`  ${seconds.toFixed(0).padStart(5)} s  ${title}`);
+      }
       const file = process.env["STRATIFORM_TEST_RESULT"];
       if (file) {
         fs.writeFileSync(file, JSON.stringify(result));

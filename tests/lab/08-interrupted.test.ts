@@ -1,6 +1,7 @@
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import ipaddr from "ipaddr.js";
 import { assertBare, destroyed, site } from "./lab";
 import { assertNoOrphans, delayOnce, failedUp, failOnce, killUp, removeFaults } from "./support/faults";
 import { plannedChanges } from "./support/operations";
@@ -15,6 +16,27 @@ const held = 15;
 
 /** Holds while the step runs that prepares a host. */
 const preparing = "systemctl is-active --quiet stratiform-prepare.service";
+
+/** Fails unless every pod has an address of its node's pod network: a worker that joined twice got two of them. */
+async function assertPodAddresses(): Promise<void> {
+  const list = async <Item>(...what: string[]): Promise<Item[]> =>
+    (JSON.parse(await site().kubectl("get", ...what, "--output", "json")) as { items: Item[] }).items;
+  const nodes = await list<{ metadata: { name: string }; spec: { podCIDR: string } }>("nodes");
+  const networks = new Map(nodes.map(({ metadata, spec }) => [metadata.name, ipaddr.parseCIDR(spec.podCIDR)]));
+  const pods = await list<{
+    metadata: { name: string };
+    spec: { nodeName: string; hostNetwork?: boolean };
+    status: { podIP?: string };
+  }>("pods", "--all-namespaces");
+  const strangers = pods
+    .filter(({ spec, status }) => !spec.hostNetwork && status.podIP !== undefined)
+    .filter(({ spec, status }) => {
+      const network = networks.get(spec.nodeName);
+      return network === undefined || !ipaddr.parse(status.podIP ?? "").match(network);
+    })
+    .map(({ metadata, spec, status }) => `${metadata.name} on ${spec.nodeName}: ${status.podIP}`);
+  assert.deepEqual(strangers, []);
+}
 
 describe("a deployment that is broken off", function () {
   this.timeout(1_200_000);
@@ -71,6 +93,7 @@ describe("a deployment that is broken off", function () {
     await site().up();
     await site().nodesReady(120);
     await assertNoOrphans(site());
+    await assertPodAddresses();
     assert.deepEqual(await plannedChanges(site()), []);
     await destroyed();
     await assertBare();

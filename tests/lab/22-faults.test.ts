@@ -9,7 +9,6 @@ import {
   removeTenant,
   type Tenant,
 } from "./support/cloud-faults";
-import { eventually } from "./support/wait";
 
 /** Longest wait until the cloud is well again, in seconds: a bound against hanging, no aim. */
 const wellLimit = 300;
@@ -54,29 +53,6 @@ describe("faults of the cloud", function () {
       console.log(`      ${pod.name}: well after ${seconds.toFixed(1)} s`);
     }
     await assertTenant(cloud, tenant);
-  });
-
-  it("all pods deleted at once: the cloud is back unaided", async () => {
-    const pods = await cloud.pods();
-    await cloud.deletePods(pods);
-    const seconds = await cloud.well(wellLimit, new Set(pods.map(({ uid }) => uid)));
-    console.log(`      all ${pods.length} pods: well after ${seconds.toFixed(1)} s`);
-    await assertTenant(cloud, tenant);
-  });
-
-  it("the power of all hosts cut at once: the cloud is back unaided", async () => {
-    const { hosts } = site();
-    await Promise.all(hosts.map((host) => site().lab.powerOff(host)));
-    await assert.rejects(cloud.admin.version());
-    const begin = Date.now();
-    await Promise.all(hosts.map((host) => site().lab.powerOn(host)));
-    await eventually("the user's token", 600, async () => {
-      await assertTenant(cloud, tenant);
-      return true;
-    });
-    console.log(`      power: the user's token after ${((Date.now() - begin) / 1000).toFixed(1)} s`);
-    await site().nodesReady(wellLimit);
-    await cloud.well(wellLimit);
   });
 
   it("leave nothing for pulumi to do", async () => {

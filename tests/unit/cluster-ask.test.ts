@@ -62,4 +62,26 @@ describe("host steps that ask the API", function () {
       });
     });
   }
+
+  it("forget the pod network of an earlier try before they join again, for the next one is another", () => {
+    // Everything that would touch this computer only tells that it was called.
+    const told = ["kubeadm", "ip", "rm", "install", "cp"].map((name) => `${name}() { echo "${name} $*" >>order; }`);
+    const nothing =
+      'for f in lock write_host_kubeconfig is_node wait_for_images converge_node compgen; do eval "$f() { :; }"; done';
+    const line = [
+      ...[nothing, "is_node() { return 1; }", "JOIN_CONFIG=none", ...told],
+      ...["mkdir run", 'eval "$(declare -f apply | sed "s|/run/stratiform|run|g")"', "apply >/dev/null"],
+      "grep -E '^(rm|ip|kubeadm) ' order",
+    ].join("\n");
+    const { status, stdout } = step(line, "even", "");
+    assert.equal(status, 0);
+    const calls = stdout.trim().split("\n");
+    assert.match(calls[0] ?? "", /^kubeadm reset/);
+    assert.match(calls.at(-1) ?? "", /^kubeadm join/);
+    assert.deepEqual(calls.slice(1, -1), [
+      "rm -f /etc/cni/net.d/10-kuberouter.conflist",
+      "rm -rf /var/lib/cni",
+      "ip link delete kube-bridge",
+    ]);
+  });
 });

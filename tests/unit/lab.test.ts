@@ -233,7 +233,7 @@ describe("lab: commands", () => {
     const record: LabRecord = { name: "dev", stack: "dev", kubernetes: [], hosts: [], tools, ...networks };
     const plain = labEnvironment(record, { PATH: "/bin" });
     assert.equal(plain.PATH, "/:/bin");
-    assert.match(plain.PULUMI_BACKEND_URL ?? "", /^file:\/\/.*\/labs\/dev\/state$/);
+    assert.match(plain.PULUMI_BACKEND_URL ?? "", /^file:\/\/.*\/labs\/dev\/state\?metadata=skip$/);
     assert.match(plain.PULUMI_CONFIG_PASSPHRASE_FILE ?? "", /\/labs\/dev\/passphrase$/);
     assert.equal(plain.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION, "true");
     assert.equal(plain.KUBECONFIG, undefined);

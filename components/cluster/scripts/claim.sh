@@ -73,9 +73,8 @@ remove_networks() {
   local netns link tool address
   for netns in /run/netns/cni-*; do ip netns delete "${netns##*/}" 2>/dev/null || rm -f "$netns"; done
   rmdir /run/netns 2>/dev/null || true
-  # Those of pods whose network namespace is still held.
-  for link in /sys/class/net/kube-bridge/brif/*; do ip link delete "${link##*/}" 2>/dev/null || true; done
-  for link in kube-bridge kube-dummy-if kube-ipvs0 $(ip -o link show type ipip 2>/dev/null | awk -F': ' '{print $2}' | cut -d@ -f1 | grep '^tun-' || true); do
+  forget_pod_network
+  for link in kube-dummy-if kube-ipvs0 $(ip -o link show type ipip 2>/dev/null | awk -F': ' '{print $2}' | cut -d@ -f1 | grep '^tun-' || true); do
     ip link delete "$link" 2>/dev/null || true
   done
   ip route show proto 17 2>/dev/null | while read -r link; do
@@ -114,7 +113,7 @@ remove_files() {
     # A directory on a disk of its own stays, empty.
     if mountpoint --quiet "$name"; then find "$name" -mindepth 1 -delete; else rm -rf "$name"; fi
   done
-  rm -f /etc/cni/net.d/10-kuberouter.conflist /etc/cni/net.d/.kubernetes-cni-keep
+  rm -f /etc/cni/net.d/.kubernetes-cni-keep
   [ -f "$state/before/cni-etc" ] || rm -rf /etc/cni
   [ -f "$state/before/cni-bin" ] || rm -rf /opt/cni
   [ -f "$state/before/containerd-opt" ] || rm -rf /opt/containerd

@@ -68,6 +68,7 @@ enter_cluster() {
     # While the local member still has its vote.
     [ -z "$other" ] || remove_stale_member "$other"
     kubeadm reset --force --skip-phases=remove-etcd-member >/run/stratiform/reset.log 2>&1 || true
+    forget_pod_network
     write_pki
     rm -rf /var/lib/etcd/member
   fi

@@ -85,6 +85,17 @@ note_packages() {
   rm -f "$state/packages-before"
 }
 
+# A host that joins anew gets another network for its pods. With what is left of the one before, pods that start sooner
+# than kube-router has written the new one get addresses that no other host finds.
+forget_pod_network() {
+  local link
+  rm -f /etc/cni/net.d/10-kuberouter.conflist
+  rm -rf /var/lib/cni
+  # Also those of pods whose network namespace is still held.
+  for link in /sys/class/net/kube-bridge/brif/*; do ip link delete "${link##*/}" 2>/dev/null || true; done
+  ip link delete kube-bridge 2>/dev/null || true
+}
+
 cgroup_v1() { [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; }
 
 kubeadm_errors() { grep -iE 'error|fatal|unable|failed' /run/stratiform/kubeadm.log | tail -n 4 | tr '\n' ' '; }

@@ -10,6 +10,7 @@ apply() {
     # An earlier try may have been broken off at any point.
     if compgen -G '/etc/kubernetes/*.conf' >/dev/null || [ -e /var/lib/kubelet/config.yaml ]; then
       kubeadm reset --force >/run/stratiform/reset.log 2>&1 || true
+      forget_pod_network
       # kubeadm refuses a name whose node still seems to be ready.
       ask delete node "$HOST_NAME" --ignore-not-found || fail_undeleted
     fi

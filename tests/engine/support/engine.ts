@@ -4,6 +4,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { promisify } from "node:util";
 import { defaultKubernetesVersion } from "../../../components/cluster/versions";
+import { folderBackend } from "../../../lab/pulumi";
 import { TerminalReporter } from "../../../lab/report";
 import { ensurePulumi, type PulumiToolchain, repositoryDirectory } from "../../../lab/toolchain";
 import type { Api } from "./api";
@@ -56,7 +57,7 @@ function environment(directory: string, toolchain: PulumiToolchain, kubeconfig: 
     PATH: [...own, PATH].join(path.delimiter),
     KUBECONFIG: kubeconfig,
     PULUMI_HOME: path.join(directory, "pulumi-home"),
-    PULUMI_BACKEND_URL: `file://${path.join(directory, "state")}`,
+    PULUMI_BACKEND_URL: folderBackend(path.join(directory, "state")),
     PULUMI_CONFIG_PASSPHRASE: passphrase,
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     PULUMI_DISABLE_REGISTRY_RESOLVE: "true",

@@ -106,6 +106,8 @@ export class GuestServer {
   port = "";
   /** Its number. */
   id = "";
+  /** Is called when it becomes ACTIVE for the first time. @default nothing */
+  onActive: () => void = () => undefined;
   readonly #directory: string;
   /** How what was made is removed, in the order in which it was made. */
   readonly #made: { type: string; at: string; remove: () => Promise<unknown> }[] = [];
@@ -116,8 +118,12 @@ export class GuestServer {
     this.#directory = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-guest-"));
   }
 
-  /** Makes everything, and waits until the guest lets us in. */
-  async start(): Promise<void> {
+  /**
+   * Makes everything, and waits until the guest lets us in.
+   *
+   * @param host compute host. @default what the scheduler chooses
+   */
+  async start(host?: string): Promise<void> {
     const { name } = this;
     const [image, keypair] = [await this.#image(), await this.#keypair()];
     const { id: flavorRef } = await this.#make("compute", "/flavors", "flavor", { name, ...flavor });
@@ -125,9 +131,11 @@ export class GuestServer {
     const { id } = await this.#make("compute", "/servers", "server", {
       ...{ name, imageRef: image, flavorRef, key_name: keypair },
       ...{ networks: [{ uuid: network }], security_groups: [{ name: group }] },
+      ...(host === undefined ? {} : { availability_zone: `nova:${host}` }),
     });
     this.id = id;
     await this.active(activeLimit);
+    this.onActive();
     const { ports } = await this.api.call<{ ports: Made[] }>("network", "GET", `/v2.0/ports?device_id=${id}`);
     this.port = ports[0]?.id ?? assert.fail(`server ${id} has no port`);
     const floating = await this.#make<{ floating_ip_address: string }>("network", "/v2.0/floatingips", "floatingip", {
@@ -151,6 +159,14 @@ export class GuestServer {
         return found;
       }
       throw new Error(`it is ${status} on ${on} (${task}) ${fault?.message ?? ""}`);
+    });
+  }
+
+  /** Waits until it is SHUTOFF and nothing is done to it. */
+  async stopped(limit: number): Promise<void> {
+    await eventually(`server ${this.id} to be SHUTOFF`, limit, async () => {
+      const { status, "OS-EXT-STS:task_state": task } = await this.facts();
+      return status === "SHUTOFF" && task === null;
     });
   }
 

@@ -1,0 +1,118 @@
+import * as assert from "node:assert/strict";
+import { TerminalReporter } from "../../../lab/report";
+import { verify } from "../../../lab/verify";
+import type { Cloud, PodFacts } from "./cloud";
+import { consoleGreeting } from "./console";
+import { GuestServer, PingWatch } from "./servers";
+import { eventually, pause } from "./wait";
+
+/** Longest waits in seconds, bounds against hanging: until the cloud is well again, and until a guest answers again. */
+const wellLimit = 600;
+const pingLimit = 180;
+
+/** Service and process of a pod, as in `nova-api`. */
+export function processOf({ labels }: PodFacts): string {
+  return [labels["app.kubernetes.io/name"], labels["app.kubernetes.io/component"]].filter(Boolean).join("-");
+}
+
+/** Fails unless `npm run verify` goes well, with a server on each of some hosts. */
+export async function assertVerified(cloud: Cloud, hosts = 1): Promise<void> {
+  const lines: string[] = [];
+  const report = new TerminalReporter({ write: (line) => lines.push(line) });
+  assert.ok(await verify(cloud.site.lab, { hosts }, report), lines.join("\n"));
+}
+
+/** A guest that is to outlive what happens to the pods of its cloud. */
+export class Witness {
+  readonly #cloud: Cloud;
+  readonly #server: GuestServer;
+  #ping: PingWatch | undefined;
+
+  constructor(cloud: Cloud, name: string) {
+    this.#cloud = cloud;
+    this.#server = new GuestServer(cloud, name);
+  }
+
+  /** Starts the guest. */
+  async start(): Promise<void> {
+    await this.#server.start();
+    this.#ping = new PingWatch(this.#server.address);
+    await this.#ping.answers(pingLimit);
+  }
+
+  /** Lets something happen, and fails unless the guest goes on: the same QEMU, an uptime that grows. Returns the longest gap of ping in seconds. */
+  async outlives(happen: () => Promise<unknown>): Promise<number> {
+    const before = await this.#life();
+    const begin = Date.now();
+    await happen();
+    await this.#watch().answers(pingLimit);
+    await pause(2000);
+    const gap = this.#watch().longestGap(begin);
+    const after = await this.#life();
+    assert.ok(after.uptime > before.uptime, `the guest was up for ${before.uptime} s before, ${after.uptime} s after`);
+    assert.deepEqual({ ...after, uptime: 0 }, { ...before, uptime: 0 });
+    return gap;
+  }
+
+  /** What its console says first to a browser. */
+  consoleGreeting(): Promise<string> {
+    return consoleGreeting(this.#cloud, this.#server);
+  }
+
+  /** Starts the guest again, as its owner does after its host had no power, and waits until it answers. */
+  async restart(): Promise<void> {
+    const { status } = await this.#server.facts();
+    if (status === "SHUTOFF") {
+      await this.#server.action({ "os-start": null });
+    }
+    await this.#server.active(wellLimit);
+    await this.#watch().answers(pingLimit);
+  }
+
+  /** Removes it and all that it took. */
+  async remove(): Promise<void> {
+    await this.#ping?.stop();
+    await this.#server.remove();
+  }
+
+  async #life(): Promise<{ host: string; process: string; uptime: number }> {
+    const facts = await this.#server.active(wellLimit);
+    const { "OS-EXT-SRV-ATTR:host": host, "OS-EXT-SRV-ATTR:instance_name": instance } = facts;
+    const process = (await this.#cloud.site.ssh(host, `pgrep -f 'guest=${instance},' || true`)).trim();
+    assert.match(process, /^\d+$/, `processes of ${instance} on ${host}`);
+    return { host, process, uptime: await this.#server.uptime() };
+  }
+
+  #watch(): PingWatch {
+    assert.ok(this.#ping, "the guest was not started");
+    return this.#ping;
+  }
+}
+
+/** Cuts the power of all hosts at once, gives it back, and waits until the cloud is well. Returns the seconds that took. */
+export async function cutAllPower(cloud: Cloud): Promise<number> {
+  const { site } = cloud;
+  await Promise.all(site.hosts.map((host) => site.lab.powerOff(host)));
+  await assert.rejects(cloud.admin.version());
+  const begin = Date.now();
+  await Promise.all(site.hosts.map((host) => site.lab.powerOn(host)));
+  await eventually("all nodes to be ready", wellLimit, () => site.nodesReady(wellLimit).then(() => true));
+  await cloud.well(wellLimit);
+  return (Date.now() - begin) / 1000;
+}
+
+/** Waits until the cloud is well without these pods, or says what it lacks. Returns the seconds that took. */
+export function wellWithout(cloud: Cloud, pods: readonly PodFacts[]): Promise<number> {
+  return cloud.well(wellLimit, new Set(pods.map(({ uid }) => uid)));
+}
+
+/** Waits until each of these pods has started its container anew, and the cloud is well. Returns the seconds that took. */
+export async function wellAfterKill(cloud: Cloud, victim: PodFacts): Promise<number> {
+  const begin = Date.now();
+  await eventually(`${victim.name} to start again`, wellLimit, async () => {
+    const now = (await cloud.pods()).find(({ uid }) => uid === victim.uid);
+    return now === undefined || now.restarts > victim.restarts;
+  });
+  await cloud.well(wellLimit);
+  return (Date.now() - begin) / 1000;
+}
