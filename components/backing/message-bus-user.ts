@@ -49,13 +49,11 @@ export function busUserJob(
       {
         image,
         scripts,
-        files: pulumi
-          .output(args.password)
-          .apply(
-            (password): Record<string, string> => ({
-              "definitions.json": busDefinitions({ vhost: service, user, password }),
-            }),
-          ),
+        files: pulumi.output(args.password).apply(
+          (password): Record<string, string> => ({
+            "definitions.json": busDefinitions({ vhost: service, user, password }),
+          }),
+        ),
         environment: (file) => ({
           BUS_DOMAIN: bus.domain,
           BUS_COOKIE_FILE: `${cookie}/cookie`,
