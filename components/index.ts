@@ -3,6 +3,7 @@ export { ExistingCluster, type ExistingClusterArgs } from "./cluster/existing-cl
 export { KubeadmCluster } from "./cluster/kubeadm-cluster";
 export { validateCluster } from "./cluster/validate";
 export type { ImageEntry } from "./kit/catalogue";
+export type { HostAlias } from "./kit/context";
 export { type ProcessSizeArgs, Profile } from "./kit/profile";
 export type { ReleaseArgs, ReleaseImageArgs } from "./kit/release";
 export * from "./openstack/args";

@@ -7,7 +7,7 @@ import { checkRelease } from "../components/kit/release-check";
 import type { OpenStackCloudArgs } from "../components/openstack/args";
 import { defaults } from "../components/openstack/facts";
 import { validateCloud } from "../components/openstack/validate";
-import { networkPlaceProblems } from "../components/openstack/validate-networks";
+import { type NetworkSurroundings, networkPlaceProblems } from "../components/openstack/validate-networks";
 import { validateEndpointPlaces } from "../components/platform/validate-endpoint";
 import { type CloudSection, cloudSchema } from "./cloud-schema";
 import { shapeProblems, unknownKeys } from "./problems";
@@ -170,7 +170,7 @@ function readRelease(name: string, folder: string): ReadRelease {
     return { problems: [`${cloud}.release: ${found.problem}`], file: name };
   }
   const { file, content } = found;
-  const problems = checkRelease(content, []).map((problem) => inStackFile(`release${problem}`, file));
+  const problems = checkRelease(content).map((problem) => inStackFile(`release${problem}`, file));
   const series = (content as { series?: unknown } | null)?.series;
   const usable = typeof series === "string" && typeof (content as { images?: unknown }).images === "object";
   return { problems, file, ...(usable ? { release: content as OpenStackCloudArgs["release"] } : {}) };
@@ -215,18 +215,16 @@ function placeProblems(section: CloudSection, cluster: KubeadmClusterArgs | unde
   if (cluster === undefined) {
     return [];
   }
-  const { hosts, endpoint } = cluster;
-  return validateEndpointPlaces(section.endpoint, {
-    hosts,
-    ...surroundingsOf(cluster),
-    ...(endpoint?.virtualIp === undefined ? {} : { virtualIp: endpoint.virtualIp }),
-  }).map((problem) => `${cloud}.endpoint${problem}`);
+  return validateEndpointPlaces(section.endpoint, { hosts: cluster.hosts, ...surroundingsOf(cluster) }).map(
+    (problem) => `${cloud}.endpoint${problem}`,
+  );
 }
 
-function surroundingsOf({ networks }: KubeadmClusterArgs): { podNetwork: string; serviceNetwork: string } {
+function surroundingsOf({ networks, endpoint }: KubeadmClusterArgs): NetworkSurroundings {
   return {
     podNetwork: networks?.pods ?? defaultPodNetwork,
     serviceNetwork: networks?.services ?? defaultServiceNetwork,
+    ...(endpoint?.virtualIp === undefined ? {} : { virtualIp: endpoint.virtualIp }),
   };
 }
 

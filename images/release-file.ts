@@ -17,7 +17,7 @@ export function parseRelease(text: string, origin: string): ReleaseArgs {
   } catch (error) {
     throw new Error(`${origin}: this is no YAML: ${error instanceof Error ? error.message : error}`);
   }
-  const problems = checkRelease(content, []);
+  const problems = checkRelease(content);
   if (problems.length > 0) throw new Error(`${origin} is no release:\n${problems.map((one) => `  ${one}`).join("\n")}`);
   return content as ReleaseArgs;
 }

@@ -119,7 +119,7 @@ export class Lab {
    */
   clientProgram(file: string, args: readonly string[], readable: readonly string[] = []): Promise<Command> {
     const program = ["python3", "-B", file];
-    return clientCommand(this.#record, args, { input: true, program, readable: [file, ...readable] });
+    return clientCommand(this.#record, args, { input: true, program, readable: [...new Set([file, ...readable])] });
   }
 
   /** Files with which any OpenStack client reaches the lab's cloud: `OS_CLIENT_CONFIG_FILE=<clouds> OS_CLOUD=<cloud>`. */

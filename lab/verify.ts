@@ -6,6 +6,7 @@ import {
   type VerificationAnswer,
   type VerificationEvent,
   verificationEvent,
+  verificationFiles,
   verificationProgram,
   verificationSteps,
 } from "../components/operations/verification";
@@ -64,7 +65,7 @@ export async function verify(lab: Lab, options: VerifyOptions, report: TerminalR
   try {
     await run("ssh-keygen", ["-q", "-t", "ecdsa", "-N", "", "-C", "stratiform-verify", "-f", key]);
     const args = verifyArguments(options, { image, publicKey: `${key}.pub` });
-    const command = await lab.clientProgram(verificationProgram, args, [image, `${key}.pub`]);
+    const command = await lab.clientProgram(verificationProgram, args, [...verificationFiles, image, `${key}.pub`]);
     const events: VerificationEvent[] = [];
     const end = await converse(command, async (line) => {
       const event = verificationEvent(line);

@@ -1,18 +1,13 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
-import * as k8s from "@pulumi/kubernetes";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { argumentVector } from "../kit/catalogue";
 import type { CloudContext } from "../kit/context";
-import { labelsOf } from "../kit/labels";
-import { hashedName } from "../kit/names";
-import { jobSpec } from "../kit/workload";
+import { scriptJob } from "../kit/job";
 import type { DatabaseServer } from "./galera";
 
 const image = "mariadb";
-const inputs = "/etc/stratiform/input";
 const admin = "/etc/stratiform/admin";
-/** Every 2 s; then the job is tried anew, with a pause. */
-const attempts = 60;
+const scripts = [join(__dirname, "scripts", "database.sh"), join(__dirname, "scripts", "attempts-library.sh")] as const;
 
 /** Arguments of `databaseJob`. */
 export interface DatabaseJobArgs {
@@ -43,61 +38,29 @@ export function databaseJob(
   args: DatabaseJobArgs,
   opts: { parent: pulumi.Resource; dependsOn: pulumi.Resource[] },
 ): pulumi.Resource[] {
-  const { context, server, service } = args;
-  const files = pulumi.output(args.password).apply((password) => ({
-    "database.sh": fs.readFileSync(path.join(__dirname, "scripts", "database.sh"), "utf8"),
-    "database.sql": databaseSql(args.databases, args.user, password),
-  }));
-  const reference = context.image(image);
-  const objectName = pulumi.unsecret(
-    pulumi
-      .all([context.hashKey, files])
-      .apply(([key, content]) => hashedName(`${service}-database`, key, reference, content)),
-  );
-  const metadata = { name: objectName, namespace: context.namespace };
-  const secret = new k8s.core.v1.Secret(
-    name,
-    { metadata, stringData: pulumi.secret(files), immutable: true },
-    context.inNamespace(opts.parent),
-  );
-  const entry = context.entry(image);
-  const sh = entry.programs["sh"] ?? ["/bin/sh"];
-  const job = new k8s.batch.v1.Job(
-    name,
-    {
-      metadata: { ...metadata, annotations: { "pulumi.com/replaceUnready": "true" } },
-      spec: jobSpec(labelsOf(context.cloud, service, args.process), {
-        uid: entry.uid,
-        gid: entry.gid,
-        containers: [
-          {
-            name: "database",
-            image: reference,
-            command: [...sh, `${inputs}/database.sh`],
-            env: {
-              DATABASE_HOST: server.host,
-              DATABASE_PORT: String(server.port),
-              PASSWORD_FILE: `${admin}/password`,
-              SQL_FILE: `${inputs}/database.sql`,
-              MARIADB: (entry.programs["mariadb"] ?? ["mariadb"]).join(" "),
-              ATTEMPTS: String(attempts),
-            },
-            mounts: [
-              { volume: "input", path: inputs },
-              { volume: "admin", path: admin },
-            ],
-            size: { cpu: "10m", memory: "32Mi" },
-          },
-        ],
-        volumes: {
-          input: { kind: "secret", name: secret.metadata.name },
-          admin: { kind: "secret", name: server.adminSecret },
-        },
-      }),
-    },
-    context.inNamespace(opts.parent, { dependsOn: [...opts.dependsOn, secret] }),
-  );
-  return [job];
+  const { context, service, process, server, databases, user } = args;
+  return [
+    scriptJob(
+      name,
+      { context, service, process, step: "database", ...opts },
+      {
+        image,
+        scripts,
+        files: pulumi
+          .output(args.password)
+          .apply((password): Record<string, string> => ({ "database.sql": databaseSql(databases, user, password) })),
+        environment: (file) => ({
+          DATABASE_HOST: server.host,
+          DATABASE_PORT: String(server.port),
+          PASSWORD_FILE: `${admin}/password`,
+          SQL_FILE: file("database.sql"),
+          MARIADB: argumentVector(image, context.entry(image), ["mariadb"]).join(" "),
+        }),
+        credentials: { secret: server.adminSecret, path: admin },
+        size: { cpu: "10m", memory: "32Mi" },
+      },
+    ),
+  ];
 }
 
 /**

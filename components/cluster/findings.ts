@@ -81,6 +81,7 @@ function judgeHost(
   }
   judgeOwner(host, clusterUid, report, error);
   judgeMachine(host, report, now, error);
+  judgeInterfaces(plan, host, report, error);
   judgeSources(report, error);
   judgeVersion(plan, first(report, "kubelet_version"), error);
   each(report, "changed_file", (path) =>
@@ -152,7 +153,42 @@ function judgeMachine(host: HostArgs, report: HostReport, now: number, error: Sa
   each(report, "address_missing", (address) =>
     error(`no interface of it has the address ${address}; set \`address\` to one that the other hosts can reach`),
   );
-  each(report, "interface_missing", (name) => error(`it has no interface "${name}" (\`interfaces\`); see: ip link`));
+}
+
+/**
+ * Interfaces that the stack says a host has, each with the inputs that may say so. That of the cloud's external network is
+ * the provider interface of gateway hosts that state none.
+ */
+export function interfacesOf(plan: ClusterPlan, host: HostArgs): Map<string, string> {
+  const at = `stratiform:cluster.hosts[${plan.args.hosts.findIndex((one) => one.name === host.name)}].interfaces`;
+  const { provider, tunnel } = host.interfaces ?? {};
+  const virtualIp = host.roles.includes("control") ? plan.args.endpoint?.virtualIpInterface : undefined;
+  const found = new Map<string, string>();
+  for (const [name, input] of [
+    [provider, `${at}.provider, or stratiform:cloud.networks.external.interface`],
+    [tunnel, `${at}.tunnel`],
+    [virtualIp, "stratiform:cluster.endpoint.virtualIpInterface"],
+  ] as const) {
+    if (name) {
+      found.set(name, [...(found.has(name) ? [found.get(name)] : []), input].join(", and "));
+    }
+  }
+  return found;
+}
+
+// Whether it has the interfaces that the stack says it has, and the external network one of its own.
+function judgeInterfaces(plan: ClusterPlan, host: HostArgs, report: HostReport, error: Say): void {
+  const there = (report.get("interface") ?? []).join(", ");
+  const inputs = interfacesOf(plan, host);
+  each(report, "interface_missing", (name) =>
+    error(`it has no interface "${name}" (${inputs.get(name) ?? "interfaces"}); write one that it has: ${there}`),
+  );
+  const provider = host.interfaces?.provider;
+  if (provider && provider === first(report, "address_interface")) {
+    error(
+      `its interface ${provider} carries its own address, and would lose it to the bridge of the external network (${inputs.get(provider)}); write another one that it has: ${there}`,
+    );
+  }
 }
 
 // Whether what it must download is there.

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { refuse, valueIfKnown } from "../kit/program";
 import type { HostArgs } from "./args";
-import { type Findings, type HostReport, judge, parseReport } from "./findings";
+import { type Findings, type HostReport, interfacesOf, judge, parseReport } from "./findings";
 import { readScript, shellAssignments } from "./host-step";
 import { type ClusterPlan, releaseFiles } from "./plan";
 import { runOverSsh, type SshTarget } from "./ssh";
@@ -22,9 +22,7 @@ async function examineHost(plan: ClusterPlan, host: HostArgs, target: SshTarget)
       PROBE_CA: artifacts?.caCertificate ?? "",
       REGISTRY: imageMirror?.registry ?? "",
       REGISTRY_CA: imageMirror?.caCertificate ?? "",
-      INTERFACES: [host.interfaces?.provider, host.interfaces?.tunnel, plan.args.endpoint?.virtualIpInterface]
-        .filter(Boolean)
-        .join(" "),
+      INTERFACES: [...interfacesOf(plan, host).keys()].join(" "),
     }),
     readScript("preflight"),
   ].join("\n");

@@ -16,3 +16,8 @@ export function proposal(key: string, known: readonly string[]): string {
   const nearest = nearestKey(key, known);
   return nearest === undefined ? `remove it; known are ${known.join(", ")}` : `did you mean \`${nearest}\`?`;
 }
+
+/** Names in a sentence: `nova`, `neutron and nova`, `libvirt, neutron and nova`. */
+export function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}

@@ -1,4 +1,4 @@
-import { proposal } from "./proposal";
+import { listed, proposal } from "./proposal";
 
 const releaseKeys = ["name", "series", "kubernetesVersion", "predecessor", "images"];
 const imageKeys = ["path", "digest", "version"];
@@ -83,9 +83,12 @@ function digestProblems(where: string, digest: unknown): string[] {
 /**
  * Problems of a release, each with its path below it: `.images.keystone.digest: …`.
  * @param release what a release file holds
- * @param neededImages images that the cloud needs
+ * @param neededImages images that must be there, each with who needs it. @default none
  */
-export function checkRelease(release: unknown, neededImages: readonly string[]): string[] {
+export function checkRelease(
+  release: unknown,
+  neededImages: ReadonlyMap<string, readonly string[]> = new Map(),
+): string[] {
   if (!isRecord(release)) {
     return [": must be a mapping; write name, series, kubernetesVersion and images"];
   }
@@ -96,9 +99,12 @@ export function checkRelease(release: unknown, neededImages: readonly string[]):
   }
   return [
     ...problems,
-    ...neededImages
-      .filter((name) => images[name] === undefined)
-      .map((name) => `.images.${name}: is missing, and the cloud needs it; add it, or use a release that has it`),
+    ...[...neededImages]
+      .filter(([name]) => images[name] === undefined)
+      .map(
+        ([name, by]) =>
+          `.images.${name}: is missing, and ${listed(by)} ${by.length > 1 ? "need" : "needs"} it; add it, or use a release that has it`,
+      ),
     ...Object.entries(images)
       .filter(([, image]) => image !== undefined)
       .flatMap(([name, image]) => imageProblems(`.images.${name}`, image)),

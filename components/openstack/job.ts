@@ -1,10 +1,7 @@
-import * as k8s from "@pulumi/kubernetes";
-import * as pulumi from "@pulumi/pulumi";
+import type * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
 import type { CloudContext } from "../kit/context";
-import { labelsOf } from "../kit/labels";
-import { hashedName } from "../kit/names";
-import type { PodPlan } from "../kit/pod";
-import { jobSpec } from "../kit/workload";
+import { hashedJob } from "../kit/job";
 import { stepsProcess } from "./connections";
 import type { Furnishing } from "./furnish";
 
@@ -38,41 +35,13 @@ export interface JobPlan {
   dependsOn: pulumi.Resource[];
 }
 
-/** A job whose name carries its image, its command and its input: it runs again exactly when one of them changes. */
+/** A job of a service: it runs again exactly when its image, its command or its input changes. */
 export function laidJob(owner: JobOwner, step: string, plan: JobPlan): k8s.batch.v1.Job {
   const { context, definition, parent } = owner;
-  const entry = context.entry(plan.image);
-  const pod: PodPlan = {
-    uid: entry.uid,
-    gid: entry.gid,
-    containers: [
-      {
-        name: step,
-        image: context.image(plan.image),
-        command: plan.command,
-        mounts: plan.furnishing.mounts,
-        size: jobSize,
-      },
-    ],
-    volumes: plan.furnishing.volumes,
-    hostAliases: context.hostAliases,
-  };
-  const objectName = pulumi
-    .all([context.hashKey, plan.secret.metadata.name])
-    .apply(([key, input]) =>
-      hashedName(`${definition.name}-${step}`, key, context.image(plan.image), plan.command, input),
-    );
-  return new k8s.batch.v1.Job(
+  const { furnishing, dependsOn, ...rest } = plan;
+  return hashedJob(
     `${owner.name}-${step}`,
-    {
-      metadata: {
-        name: pulumi.unsecret(objectName),
-        namespace: context.namespace,
-        // One that failed is made anew by the next `up`.
-        annotations: { "pulumi.com/replaceUnready": "true" },
-      },
-      spec: jobSpec(labelsOf(context.cloud, definition.name, stepsProcess), pod, plan.refusals),
-    },
-    context.inNamespace(parent, { dependsOn: plan.dependsOn }),
+    { context, service: definition.name, process: stepsProcess, step, parent, dependsOn },
+    { ...rest, ...furnishing, size: jobSize, hostAliases: context.hostAliases },
   );
 }

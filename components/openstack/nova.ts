@@ -68,6 +68,8 @@ export const nova: ServiceFactory = (cloud) => ({
   }),
   optionsLike: { [computeFile]: file },
   ownedOptions: {
+    [`${file}.conductor.workers`]: "sizes.nova.conductor.workers",
+    [`${file}.scheduler.workers`]: "sizes.nova.scheduler.workers",
     [`${computeFile}.libvirt.virt_type`]: "compute.virtualization",
     ...Object.fromEntries(
       hostOptions.map((option) => [`${computeFile}.${option}`, "the host's name or address in the cluster"]),

@@ -2,7 +2,8 @@ import ipaddr from "ipaddr.js";
 import type { HostFacts } from "../cluster/args";
 import { interfaceName } from "../cluster/validate-hosts";
 import { checkNetwork, isAddress, type Network, overlap, parseNetwork } from "../cluster/validate-networks";
-import { proposal } from "../kit/proposal";
+import { listed, proposal } from "../kit/proposal";
+import { endpointAddresses } from "../platform/validate-endpoint";
 import type { CloudPlanArgs } from "./args";
 import type { ServiceDefinition } from "./definition";
 import { Datapath, type ExternalNetworkArgs, Virtualization } from "./network-args";
@@ -25,6 +26,14 @@ export interface NetworkSurroundings {
   podNetwork: string;
   /** Service network in CIDR form. */
   serviceNetwork: string;
+  /** Virtual IP of the Kubernetes API. @default none */
+  virtualIp?: string;
+}
+
+/** An address that somebody has, and who. */
+interface TakenAddress {
+  address: string;
+  owner: string;
 }
 
 function oneOf(path: string, value: string | undefined, known: string[]): string[] {
@@ -45,7 +54,20 @@ export function rangeOf(text: string): [string, string] | undefined {
     : undefined;
 }
 
-function externalProblems(external: ExternalNetworkArgs, hosts: readonly HostFacts[]): string[] {
+/** Addresses of the API endpoints. */
+function addressesOfEndpoints(args: CloudPlanArgs): TakenAddress[] {
+  return endpointAddresses(args.endpoint).map((address) => ({ address, owner: "an address of the endpoints" }));
+}
+
+/** Addresses of a range that somebody has already. */
+function rangeProblems([first, last]: [string, string], taken: readonly TakenAddress[]): string[] {
+  return taken
+    .filter(({ address }) => number(first) <= number(address) && number(address) <= number(last))
+    .map(({ address, owner }) => `networks.external.range: contains ${address}, ${owner}; leave it out`);
+}
+
+function externalProblems(external: ExternalNetworkArgs, args: CloudPlanArgs): string[] {
+  const hosts = args.hosts ?? [];
   const problems: string[] = [];
   const at = "networks.external";
   const network = checkNetwork(`${at}.cidr`, external.cidr, problems, externalExample);
@@ -59,16 +81,9 @@ function externalProblems(external: ExternalNetworkArgs, hosts: readonly HostFac
       `${at}.range: "${external.range}" is no range of addresses of ${external.cidr}; write first and last, such as "203.0.113.100-203.0.113.199"`,
     );
   } else {
-    const within = (address: string): boolean =>
-      isAddress(address) && number(range[0]) <= number(address) && number(address) <= number(range[1]);
-    if (within(external.gateway)) {
-      problems.push(`${at}.range: contains the gateway, ${external.gateway}; leave it out`);
-    }
-    problems.push(
-      ...hosts
-        .filter((host) => within(host.address))
-        .map((host) => `${at}.range: contains ${host.address}, the address of host ${host.name}; leave it out`),
-    );
+    const gateway = isAddress(external.gateway) ? [{ address: external.gateway, owner: "the gateway" }] : [];
+    const ofHosts = hosts.map((host) => ({ address: host.address, owner: `the address of host ${host.name}` }));
+    problems.push(...rangeProblems(range, [...gateway, ...ofHosts, ...addressesOfEndpoints(args)]));
   }
   if (external.interface !== undefined && !interfaceName.test(external.interface)) {
     problems.push(`${at}.interface: "${external.interface}" is not an interface's name; write one such as "eth1"`);
@@ -84,12 +99,20 @@ function gatewayProblems(external: ExternalNetworkArgs, hosts: readonly HostFact
       "networks.external: no host carries its traffic; give a host the role gateway, and the interface that leads there as interfaces.provider",
     ];
   }
-  return gateways
-    .filter((host) => external.interface === undefined && host.providerInterface === undefined)
-    .map(
-      (host) =>
+  return gateways.flatMap((host) => {
+    const provider = host.providerInterface ?? external.interface;
+    if (provider === undefined) {
+      return [
         `networks.external.interface: is missing, and gateway host ${host.name} states no interface of its own (interfaces.provider); set one of them`,
-    );
+      ];
+    }
+    // It becomes a port of a bridge, where an address answers no more.
+    return provider === host.tunnelInterface
+      ? [
+          `networks.external.interface: host ${host.name} has ${provider} for its tunnels too (interfaces.tunnel); give each an interface of its own`,
+        ]
+      : [];
+  });
 }
 
 function tunnelProblems(args: CloudPlanArgs): string[] {
@@ -115,7 +138,12 @@ function tunnelProblems(args: CloudPlanArgs): string[] {
     );
     return problems;
   }
-  return [...problems, ...tunnelOverlaps(args, network), ...sharedTunnelAddresses(args.hosts ?? [], network[1])];
+  return [
+    ...problems,
+    ...tunnelOverlaps(args, network),
+    ...tunnelAddresses(addressesOfEndpoints(args), network),
+    ...sharedTunnelAddresses(args.hosts ?? [], network[1]),
+  ];
 }
 
 function tunnelOverlaps(args: CloudPlanArgs, tunnel: Network): string[] {
@@ -129,6 +157,15 @@ function tunnelOverlaps(args: CloudPlanArgs, tunnel: Network): string[] {
       ? [`networks.tunnel.cidr: overlaps ${name}, ${cidr}; choose a network that nobody uses`]
       : [];
   });
+}
+
+/** Addresses inside the tunnels' network; those of hosts are found by their networks. */
+function tunnelAddresses(taken: readonly TakenAddress[], tunnel: Network): string[] {
+  return taken
+    .filter(({ address }) => ipaddr.IPv4.parse(address).match(tunnel))
+    .map(
+      ({ address, owner }) => `networks.tunnel.cidr: contains ${address}, ${owner}; choose a network that nobody uses`,
+    );
 }
 
 /** Hosts whose addresses end alike would have one tunnel address. */
@@ -173,7 +210,7 @@ export function cloudNetworkProblems(args: CloudPlanArgs): string[] {
     return badAddresses;
   }
   return [
-    ...(networks?.external === undefined ? [] : externalProblems(networks.external, args.hosts ?? [])),
+    ...(networks?.external === undefined ? [] : externalProblems(networks.external, args)),
     ...tunnelProblems(args),
     ...hostNetworkProblems(args),
     ...oneOf("networks.datapath", networks?.datapath, Object.values(Datapath)),
@@ -189,33 +226,38 @@ export function cloudNetworkProblems(args: CloudPlanArgs): string[] {
 /** Problems of the cloud's networks beside those of the cluster. */
 export function networkPlaceProblems(
   args: CloudPlanArgs,
-  { podNetwork, serviceNetwork }: NetworkSurroundings,
+  { podNetwork, serviceNetwork, virtualIp }: NetworkSurroundings,
 ): string[] {
   const external = args.networks?.external?.cidr;
+  const range = rangeOf(args.networks?.external?.range ?? "");
+  const taken = virtualIp === undefined ? [] : [{ address: virtualIp, owner: "the virtual IP of the Kubernetes API" }];
   const own = [
     { path: "networks.tunnel.cidr", cidr: args.networks?.tunnel?.cidr ?? networkDefaults.tunnelCidr },
     ...(external === undefined ? [] : [{ path: "networks.external.cidr", cidr: external }]),
   ];
-  const taken = [
+  const networks = [
     { name: "the pod network", cidr: podNetwork },
     { name: "the service network", cidr: serviceNetwork },
   ];
-  return own.flatMap(({ path, cidr }) =>
-    taken.flatMap((other) => {
+  const overlaps = own.flatMap(({ path, cidr }) =>
+    networks.flatMap((other) => {
       const [left, right] = [parseNetwork(cidr), parseNetwork(other.cidr)];
       return left !== undefined && right !== undefined && overlap(left, right)
         ? [`${path}: overlaps ${other.name}, ${other.cidr}; choose a network that has no address in common with it`]
         : [];
     }),
   );
+  return [...overlaps, ...(range === undefined ? [] : rangeProblems(range, taken))];
 }
 
 /** Whether there are hosts for what runs on hosts only. */
 export function roleProblems(args: CloudPlanArgs, definitions: readonly ServiceDefinition[]): string[] {
   const needs = definitions.filter((one) => one.processes.some((process) => process.perNode?.hosts === "compute"));
-  const first = needs[0];
-  return first !== undefined && hostNames(args.hosts ?? [], "compute").length === 0
-    ? [`hosts: no host has the role "compute", and ${first.name} runs on such hosts only; give it to one`]
+  const names = needs.map((one) => one.name).sort();
+  return names.length > 0 && hostNames(args.hosts ?? [], "compute").length === 0
+    ? [
+        `hosts: no host has the role "compute", and ${listed(names)} ${names.length > 1 ? "run" : "runs"} on such hosts only; give that role to one host or more`,
+      ]
     : [];
 }
 

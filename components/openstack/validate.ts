@@ -1,13 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
 import { ovnService } from "../backing/ovn-facts";
-import type { ConfigFiles } from "../kit/config";
 import { debianCatalogue } from "../kit/debian-catalogue";
-import { checkOptions, type OptionList } from "../kit/options";
 import { disjoint } from "../kit/oslo";
 import { Profile } from "../kit/profile";
-import { proposal } from "../kit/proposal";
+import { listed, proposal } from "../kit/proposal";
 import { checkRelease } from "../kit/release-check";
 import { checkSizes } from "../kit/sizes";
 import { authorityProblems, certificateProblems } from "../platform/certificate-check";
@@ -19,6 +15,7 @@ import { defaults, define, endpointHost, outlineOf } from "./facts";
 import { blankSecrets } from "./service-files";
 import { impliedServices, knownServices } from "./services";
 import { cloudNetworkProblems, roleProblems } from "./validate-networks";
+import { optionProblems } from "./validate-options";
 
 /** What is wrong with a cloud's arguments, and what will be wrong one day. */
 export interface CloudProblems {
@@ -30,6 +27,8 @@ export interface CloudProblems {
 
 /** Images that a cloud needs whatever its services. */
 const baseImages = ["mariadb", "memcached", "haproxy", "keepalived", "client"];
+/** Who needs those, in a message. */
+const everyCloud = "every cloud";
 
 /** Sets that decide by majority. */
 const quorumSets = [
@@ -61,7 +60,7 @@ export function factoriesOf(args: CloudPlanArgs, own: readonly ServiceFactory[])
  */
 export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[] = []): CloudProblems {
   const early = [
-    ...serviceProblems(args, own),
+    ...serviceProblems(args),
     ...profileProblems(args),
     ...nameProblems(args),
     ...cloudNetworkProblems(args),
@@ -70,24 +69,17 @@ export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[
     return { errors: early, warnings: [] };
   }
   const catalogue = args.catalogue ?? debianCatalogue;
-  const missing = missingServices(outlineOf(args, catalogue, factoriesOf(args, own)));
+  const missing = dependencyProblems(outlineOf(args, catalogue, factoriesOf(args, own)));
   if (missing.length > 0) {
     return { errors: missing, warnings: [] };
   }
   const { definitions } = define(args, catalogue, factoriesOf(args, own));
-  const images = definitions.flatMap((one) => [
-    one.image ?? one.name,
-    ...one.processes.flatMap((process) => process.image ?? []),
-    ...(one.needs?.includes("rabbitmq") ? ["rabbitmq"] : []),
-  ]);
   const known = Object.fromEntries(definitions.map((one) => [one.name, one.processes.map((process) => process.name)]));
-  const options = definitions.map((definition) => optionProblems(args, definition));
+  const options = optionProblems(args, definitions);
   return {
     errors: [
       ...roleProblems(args, definitions),
-      ...checkRelease(args.release, [
-        ...new Set([...baseImages, ...(usesOvn(definitions) ? [ovnService] : []), ...images]),
-      ]).map((problem) => `release${problem}`),
+      ...checkRelease(args.release, neededImages(definitions)).map((problem) => `release${problem}`),
       ...checkSizes(
         args.profile ?? defaults.profile,
         args.sizes ?? {},
@@ -97,15 +89,14 @@ export function validateCloud(args: CloudPlanArgs, own: readonly ServiceFactory[
       ...claimProblems(args, definitions),
       ...validateEndpointNames(args.endpoint).map((problem) => `endpoint${problem}`),
       ...givenCertificateProblems(args),
-      ...overrideTargetProblems(args, definitions),
       ...definitions.flatMap((definition) => definitionProblems(definition, definitions)),
-      ...options.flatMap((one) => one.errors),
+      ...options.errors,
     ],
-    warnings: options.flatMap((one) => one.warnings),
+    warnings: options.warnings,
   };
 }
 
-function serviceProblems(args: CloudPlanArgs, own: readonly ServiceFactory[]): string[] {
+function serviceProblems(args: CloudPlanArgs): string[] {
   const known = Object.keys(knownServices);
   const seen = new Set<string>();
   const problems = args.services.flatMap((name, index) => {
@@ -117,8 +108,6 @@ function serviceProblems(args: CloudPlanArgs, own: readonly ServiceFactory[]): s
   });
   if (args.services.length === 0) {
     problems.push("services: is empty; name at least keystone");
-  } else if (own.length > 0 && !args.services.includes("keystone")) {
-    problems.push("services: lacks keystone, which every other service needs; add it");
   }
   return problems;
 }
@@ -136,9 +125,35 @@ export function missingServices(definitions: readonly ServiceDefinition[]): stri
   }
   return [...wanted].map(([name, by]) => {
     const who = [...by].sort();
-    const verb = who.length > 1 ? "need" : "needs";
-    return `services: lacks ${name}, which ${who.join(" and ")} ${verb}; add it`;
+    return `services: lacks ${name}, which ${listed(who)} ${who.length > 1 ? "need" : "needs"}; add it`;
   });
+}
+
+/** The same, and Keystone, without which there is no cloud even where nothing that is named asks for it. */
+function dependencyProblems(definitions: readonly ServiceDefinition[]): string[] {
+  const missing = missingServices(definitions);
+  const lacks = "services: lacks keystone,";
+  const asked = definitions.some((one) => one.name === "keystone") || missing.some((one) => one.startsWith(lacks));
+  return asked ? missing : [`${lacks} which every cloud needs; add it`, ...missing];
+}
+
+/** Images that a cloud of these services needs, each with who needs it. */
+function neededImages(definitions: readonly ServiceDefinition[]): Map<string, string[]> {
+  const needed = new Map(baseImages.map((image) => [image, [everyCloud]]));
+  for (const one of definitions) {
+    const images = [
+      one.image ?? one.name,
+      ...one.processes.flatMap(({ image, perNode }) =>
+        [image, perNode?.prepare?.image].filter((name) => name !== undefined),
+      ),
+      ...(one.needs?.includes("rabbitmq") ? ["rabbitmq"] : []),
+      ...(usesOvn([one]) ? [ovnService] : []),
+    ];
+    for (const image of new Set(images)) {
+      needed.set(image, [...(needed.get(image) ?? []), one.name]);
+    }
+  }
+  return needed;
 }
 
 /** Sizes that give several pods to a process with a volume. */
@@ -221,19 +236,6 @@ function plainKey(key: pulumi.Input<string> | undefined): string | undefined {
   return typeof key === "string" ? key : undefined;
 }
 
-function overrideTargetProblems(args: CloudPlanArgs, definitions: readonly ServiceDefinition[]): string[] {
-  const enabled = definitions.map((one) => one.name);
-  return Object.keys(args.overrides ?? {}).flatMap((service) => {
-    if (enabled.includes(service)) {
-      return [];
-    }
-    const why = Object.keys(knownServices).includes(service)
-      ? "is not enabled; add it to services, or"
-      : "is no service;";
-    return [`overrides.${service}: ${service} ${why} ${proposal(service, enabled)}`];
-  });
-}
-
 /** What a definition says of itself that cannot be. These are a programmer's mistakes, and refused like a user's. */
 export function definitionProblems(definition: ServiceDefinition, all: readonly ServiceDefinition[]): string[] {
   const names = [...backingNames, ...all.map((one) => one.name)];
@@ -266,63 +268,4 @@ export function definitionProblems(definition: ServiceDefinition, all: readonly 
     ...twice.map((option) => `${where}: ${option} stands in its plain and in its secret configuration; keep one`),
     ...(all.filter((one) => one.name === definition.name).length > 1 ? [`${where}: there are two of this name`] : []),
   ];
-}
-
-/** The option list of a service in a series, kept from the images by `npm run images -- options`; undefined for services of others. */
-export function optionList(series: string, service: string): OptionList | undefined {
-  const file = join(__dirname, "options", series, `${service}.json`);
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as OptionList) : undefined;
-}
-
-function optionProblems(args: CloudPlanArgs, definition: ServiceDefinition): CloudProblems {
-  const overrides: ConfigFiles = args.overrides?.[definition.name] ?? {};
-  const errors = ownedProblems(definition, overrides);
-  const kept = optionList(args.release.series, definition.name);
-  if (kept === undefined) {
-    return { errors, warnings: [] };
-  }
-  const list = withLikes(kept, definition.optionsLike ?? {});
-  const own = (file: string, section: string, option: string) =>
-    `definition ${definition.name}: ${file} [${section}] ${option}`;
-  const override = (file: string, section: string, option: string) =>
-    `overrides.${definition.name}.${[file, section, option].filter((part) => part !== "").join(".")}`;
-  const ofUser = checkOptions(list, overrides, override);
-  const checks = [
-    checkOptions(list, definition.config, own),
-    checkOptions(list, definition.secretConfig?.(blankSecrets) ?? {}, own),
-    checkOptions(list, definition.steps?.config ?? {}, own),
-    ofUser,
-  ];
-  return {
-    errors: [...errors, ...checks.flatMap((check) => check.errors)],
-    // What a definition still sets is not for its user to mend.
-    warnings: ofUser.warnings,
-  };
-}
-
-/** A list that knows further files, each by the options of another one. */
-function withLikes(list: OptionList, likes: Record<string, string>): OptionList {
-  const files = Object.entries(likes).flatMap(([file, like]) => {
-    const sections = list.files[like];
-    return sections === undefined || list.files[file] !== undefined ? [] : [[file, sections] as const];
-  });
-  return { ...list, files: { ...list.files, ...Object.fromEntries(files) } };
-}
-
-/** Options that an override sets although the component owns them. */
-function ownedProblems(definition: ServiceDefinition, overrides: ConfigFiles): string[] {
-  const secret = definition.secretConfig?.(blankSecrets) ?? {};
-  return Object.entries(overrides).flatMap(([file, sections]) =>
-    Object.entries(sections ?? {}).flatMap(([section, options]) =>
-      Object.keys(options ?? {}).flatMap((option) => {
-        const input = definition.ownedOptions?.[`${file}.${section}.${option}`];
-        const hidden = secret[file]?.[section]?.[option] !== undefined;
-        if (input === undefined && !hidden) {
-          return [];
-        }
-        const remedy = input === undefined ? "it is made by the stack and kept secret" : `set ${input} instead`;
-        return [`overrides.${definition.name}.${file}.${section}.${option}: belongs to the component; ${remedy}`];
-      }),
-    ),
-  );
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { parse, stringify } from "yaml";
@@ -11,7 +12,7 @@ import { jobSpec } from "../kit/workload";
 import { caFile } from "../openstack/facts";
 import { inputDirectory } from "../openstack/steps";
 import { authorityConfigMap } from "../platform/authority";
-import { verificationProgram } from "./verification";
+import { verificationFiles, verificationProgram } from "./verification";
 
 /** Arguments of `CloudVerification`. */
 export interface CloudVerificationArgs {
@@ -52,14 +53,14 @@ export class CloudVerification extends pulumi.ComponentResource {
     }
     const cloud = args.cloudName ?? "openstack";
     const labels = labelsOf(cloud, "verification", "run");
-    const program = readFileSync(verificationProgram, "utf8");
+    const files = Object.fromEntries(verificationFiles.map((file) => [basename(file), readFileSync(file, "utf8")]));
     const metadata = (suffix = "") => ({ name: `verification${suffix}`, namespace: cloud, labels });
     const secret = new k8s.core.v1.Secret(
       `${name}-input`,
       {
         metadata: metadata(),
         stringData: pulumi.secret(
-          pulumi.output(args.cloudsYaml).apply((text) => ({ "clouds.yaml": cloudsForPod(text), "verify.py": program })),
+          pulumi.output(args.cloudsYaml).apply((text) => ({ "clouds.yaml": cloudsForPod(text), ...files })),
         ),
       },
       { parent: this },
@@ -73,7 +74,7 @@ export class CloudVerification extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const { spec, hash } = verificationJob(args, labels, program);
+    const { spec, hash } = verificationJob(args, labels, files);
     new k8s.batch.v1.Job(
       `${name}-run`,
       { metadata: { ...metadata(`-${hash}`), annotations: { "pulumi.com/replaceUnready": "true" } }, spec },
@@ -93,7 +94,7 @@ function cloudsForPod(text: string): string {
 function verificationJob(
   args: CloudVerificationArgs,
   labels: Record<string, string>,
-  program: string,
+  files: Record<string, string>,
 ): { spec: k8s.types.input.batch.v1.JobSpec; hash: string } {
   const uid = args.uid ?? 42400;
   const words = [
@@ -108,7 +109,7 @@ function verificationJob(
       {
         name: "verify",
         image: args.image,
-        command: ["/usr/bin/python3", "-B", `${inputDirectory}/verify.py`, ...words],
+        command: ["/usr/bin/python3", "-B", `${inputDirectory}/${basename(verificationProgram)}`, ...words],
         env: { OS_CLIENT_CONFIG_FILE: `${inputDirectory}/clouds.yaml`, OS_CLOUD: "admin" },
         mounts: [
           { volume: "input", path: inputDirectory },
@@ -126,7 +127,7 @@ function verificationJob(
   // ping without a capability, by a setting of the pod's own network that Kubernetes calls safe.
   const sysctls = [{ name: "net.ipv4.ping_group_range", value: "0 2147483647" }];
   const hash = createHash("sha256")
-    .update(stableJson([spec, program, args.triggers ?? []]))
+    .update(stableJson([spec, files, args.triggers ?? []]))
     .digest("hex")
     .slice(0, 10);
   return {

@@ -3,6 +3,12 @@ import { join } from "node:path";
 /** The program that verifies a cloud; its head says how it is called, and what it says. */
 export const verificationProgram = join(__dirname, "scripts", "verify.py");
 
+/** All files of it: the program, and what it imports from beside it. Where it runs, all of them lie in one directory. */
+export const verificationFiles: readonly string[] = [
+  verificationProgram,
+  join(__dirname, "scripts", "verify_steps.py"),
+];
+
 /** What the program says, a line each. */
 export type VerificationEvent =
   | { event: "begin"; step: string; services: string[] }

@@ -18,11 +18,18 @@ function program(args: Partial<OpenStackCloudArgs>, more: ProgramOptions = {}): 
 
 const expiration = (value: number) => ({ keystone: { "keystone.conf": { token: { expiration: value } } } });
 
-/** The committed example of a stack file, as `pulumi` hands it to the program, with a key. */
-function production(): ProgramOptions {
+/** The committed example of a stack file, or one with other values, as `pulumi` hands it to the program, with a key. */
+function production(change: { cluster?: object; cloud?: object } = {}): ProgramOptions {
   const text = fs.readFileSync(path.resolve(__dirname, "../../Pulumi.prod.yaml"), "utf8");
   const { config } = parse(text) as { config: Record<string, unknown> };
-  const values = Object.entries(config).map(([key, value]) => [key, JSON.stringify(value)]);
+  const changes: Record<string, object | undefined> = {
+    "stratiform:cluster": change.cluster,
+    "stratiform:cloud": change.cloud,
+  };
+  const values = Object.entries(config).map(([key, value]) => [
+    key,
+    JSON.stringify({ ...(value as object), ...changes[key] }),
+  ]);
   return {
     mode: "first",
     stack: "prod",
@@ -50,6 +57,15 @@ const programs = {
   ha: program({ profile: "ha" }),
   own: { program: "tests/graph/programs/own-service.ts" },
   misspelt: program({ overrides: { keystone: { "keystone.conf": { token: { expiratoin: 3600 } } } } }),
+  mistakes: production({
+    cloud: {
+      sizes: { rabbitmq: { server: { replicas: 2 } } },
+      overrides: { nova: { "nova.conf": { oslo_messaging_rabbit: { rabbit_quorum_queues: true } } } },
+      networks: {
+        external: { interface: "ens4", cidr: "10.96.8.0/24", gateway: "10.96.8.1", range: "10.96.8.10-10.96.8.99" },
+      },
+    },
+  }),
   noProvider: { program: "tests/graph/programs/cloud-alone.ts" },
 } satisfies Record<string, ProgramOptions>;
 
@@ -289,6 +305,26 @@ describe("a changed option", () => {
     assert.deepEqual(
       resources.filter((resource) => resource.type.startsWith("stratiform:")),
       [],
+    );
+  });
+});
+
+describe("mistakes in a cloud's part of a stack file", () => {
+  it("are told in one message without a stack trace, before anything is registered", () => {
+    const { exitCode, errors, resources, text } = graph("mistakes").run;
+    assert.notEqual(exitCode, 0);
+    assert.equal(errors.length, 1, errors.join("\n---\n"));
+    for (const expected of [
+      /Pulumi\.prod\.yaml: stratiform:cloud\.sizes\.rabbitmq\.server\.replicas: 2 members .*; use an odd number/,
+      /Pulumi\.prod\.yaml: stratiform:cloud\.overrides\.nova\..*: unknown option; did you mean `rabbit_quorum_queue`\?/,
+      /Pulumi\.prod\.yaml: stratiform:cloud\.networks\.external\.cidr: overlaps the service network, 10\.96\.0\.0\/16; choose/,
+    ]) {
+      assert.match(errors[0] ?? "", expected);
+    }
+    assert.doesNotMatch(`${errors[0]}${text}`, /^\s+at |\.ts:\d+|unhandled/m);
+    assert.deepEqual(
+      resources.map((resource) => resource.type),
+      ["pulumi:pulumi:Stack"],
     );
   });
 });

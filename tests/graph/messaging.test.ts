@@ -109,6 +109,20 @@ describe("a cloud with a message bus, Placement and Glance", () => {
     );
   });
 
+  it("gives a job beside its script all that this reads from beside it", () => {
+    for (const [name, files] of [
+      ["courier-messaging", ["attempts-library.sh", "definitions.json", "rabbitmq-library.sh", "rabbitmq-user.sh"]],
+      ["glance-database", ["attempts-library.sh", "database.sh", "database.sql"]],
+    ] as const) {
+      const secret = object("lab", "Secret", new RegExp(`^${name}-`)).body["stringData"] as object;
+      assert.deepEqual(Object.keys(secret).sort(), files);
+      const given = Object.entries(secret as Record<string, string>).filter(([file]) => file.endsWith(".sh"));
+      for (const [, text] of given) {
+        for (const [, library = ""] of text.matchAll(/^\. ".*\/([^/"]+)"$/gm)) assert.ok(library in secret, library);
+      }
+    }
+  });
+
   it("gives a process with a volume one pod, that ends before its successor begins", () => {
     for (const name of ["lab", "ha"] as const) {
       for (const [workload, claim] of [

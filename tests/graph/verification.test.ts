@@ -57,6 +57,8 @@ describe("the component that verifies a cloud", function () {
     const text = JSON.stringify(reveal(secret?.inputs ?? {}));
     assert.match(text, /secret-1/);
     assert.match(text, /cacert: \/etc\/stratiform\/ca\/ca\.crt/);
+    const { stringData } = reveal(secret?.inputs ?? {}) as { stringData: Record<string, string> };
+    assert.deepEqual(Object.keys(stringData).sort(), ["clouds.yaml", "verify.py", "verify_steps.py"]);
   });
 
   it("runs anew when its arguments change or the release does, and else not", async () => {

@@ -138,6 +138,28 @@ describe("bad input on bare hosts", function () {
     });
   });
 
+  it("interfaces that a host does not have, or that carry its own address", async () => {
+    const text = await refusal(site(), {
+      change: (stack) => {
+        host(stack, 0)["interfaces"] = { provider: "eth77" };
+        host(stack, 1)["interfaces"] = { provider: "eth0" };
+      },
+    });
+    assertSays(
+      text,
+      `host ${names[0]}: `,
+      'no interface "eth77"',
+      "hosts[0].interfaces.provider",
+      "write one that it has",
+    );
+    assertSays(
+      text,
+      `host ${names[1]}: `,
+      "its interface eth0 carries its own address",
+      "hosts[1].interfaces.provider",
+    );
+  });
+
   it("a host with a Kubernetes that is not ours", async () => {
     const directory = "/etc/kubernetes/manifests";
     try {

@@ -194,7 +194,7 @@ describe("database scripts", () => {
   it("are plain POSIX shell", () => {
     for (const file of ["start", "library", "ready", "alive"]
       .map((name) => `galera-${name}.sh`)
-      .concat("database.sh")) {
+      .concat("database.sh", "attempts-library.sh")) {
       const run = spawnSync("sh", ["-n", path.join(path.dirname(library), file)], { encoding: "utf8" });
       assert.equal(run.status, 0, `${file}: ${run.stderr}`);
     }

@@ -132,7 +132,7 @@ class Place {
       BUS_MEMBERS_FILE: this.path("count"),
       BUS_COOKIE_FILE: this.path("cookie"),
       BUS_DEFINITIONS_FILE: this.path("definitions.json"),
-      BUS_ATTEMPTS: "2",
+      JOB_ATTEMPTS: "2",
       BUS_PORT: String(ports.bus),
       BUS_NODE_PORT: String(ports.node),
       BUS_FILE_LIMIT: "20000",

@@ -295,7 +295,7 @@ describe("job that makes databases", function () {
         PASSWORD_FILE: file("password"),
         SQL_FILE: file("sql"),
         MARIADB: file("client"),
-        ATTEMPTS: String(attempts),
+        JOB_ATTEMPTS: String(attempts),
       },
     });
     const read = (name: string): string => fs.readFileSync(file(name), "utf8");

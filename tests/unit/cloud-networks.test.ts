@@ -11,6 +11,8 @@ import { keystone } from "../../components/openstack/keystone";
 import { libvirt } from "../../components/openstack/libvirt";
 import type { CloudNetworksArgs } from "../../components/openstack/network-args";
 import { hostNames, networkFacts } from "../../components/openstack/networks-plan";
+import { knownServices } from "../../components/openstack/services";
+import { factoriesOf } from "../../components/openstack/validate";
 import { cloudNetworkProblems, networkPlaceProblems, roleProblems } from "../../components/openstack/validate-networks";
 import { cloudArgs } from "../graph/programs/cloud-args";
 
@@ -45,11 +47,15 @@ describe("networks of a cloud", () => {
       [{ external: { ...external, range: "203.0.113.9" } }, /^networks\.external\.range: .* write first and last/],
       [
         { external: { ...external, range: "203.0.113.1-203.0.113.9" } },
-        /^networks\.external\.range: contains the gateway/,
+        /^networks\.external\.range: contains 203\.0\.113\.1, the gateway; leave it out$/,
       ],
       [
         { external: { cidr: "10.20.0.0/24", gateway: "10.20.0.1", range: "10.20.0.10-10.20.0.20" } },
         /^networks\.external\.range: contains 10\.20\.0\.11, the address of host node-1/,
+      ],
+      [
+        { external: { cidr: "10.20.0.0/24", gateway: "10.20.0.1", range: "10.20.0.200-10.20.0.254" } },
+        /^networks\.external\.range: contains 10\.20\.0\.250, an address of the endpoints; leave it out$/,
       ],
       [{ external, tunnel: { cidr: "203.0.0.0/16" } }, /^networks\.tunnel\.cidr: overlaps networks\.external\.cidr/],
       [{ tunnel: { cidr: "10.20.0.0/16" } }, /^networks\.tunnel\.cidr: overlaps the hosts' network/],
@@ -63,18 +69,54 @@ describe("networks of a cloud", () => {
     for (const [networks, expected] of cases) {
       assert.match(problems(networks)[0] ?? "none", expected);
     }
+    assert.match(
+      problems(
+        { tunnel: { cidr: "172.16.0.0/16" } },
+        { endpoint: { public: "a.example", publicAddress: "172.16.0.9" } },
+      )[0] ?? "",
+      /^networks\.tunnel\.cidr: contains 172\.16\.0\.9, an address of the endpoints; choose/,
+    );
     const twins: HostFacts[] = [...hosts, { name: "node-3", address: "10.21.0.12", roles: ["compute"] }];
     assert.match(
       problems({}, { hosts: twins })[0] ?? "",
       /hosts node-2 and node-3 would have the same address in a \/16/,
     );
-    assert.match(
-      networkPlaceProblems(
-        { ...args, networks: { external: { ...external, cidr: "10.244.8.0/24" } } },
-        { podNetwork: "10.244.0.0/16", serviceNetwork: "10.96.0.0/16" },
-      )[0] ?? "",
-      /^networks\.external\.cidr: overlaps the pod network/,
+  });
+
+  it("are refused where the cluster has their addresses: pods, services, the virtual IP of its API", () => {
+    const cluster = { podNetwork: "10.244.0.0/16", serviceNetwork: "10.96.0.0/16", virtualIp: "203.0.113.150" };
+    const found = (networks: CloudNetworksArgs, more: object = {}) =>
+      networkPlaceProblems({ ...args, networks }, { ...cluster, virtualIp: "10.20.0.5", ...more }).join("\n");
+    assert.equal(found({ external }), "");
+    const remedy = "; choose a network that has no address in common with it";
+    assert.equal(
+      found({ external: { ...external, cidr: "10.244.8.0/24" } }),
+      `networks.external.cidr: overlaps the pod network, 10.244.0.0/16${remedy}`,
     );
+    assert.equal(
+      found({ external: { ...external, cidr: "10.96.0.0/24" } }),
+      `networks.external.cidr: overlaps the service network, 10.96.0.0/16${remedy}`,
+    );
+    assert.equal(
+      found({ tunnel: { cidr: "10.244.0.0/16" } }),
+      `networks.tunnel.cidr: overlaps the pod network, 10.244.0.0/16${remedy}`,
+    );
+    assert.equal(
+      found({ tunnel: { cidr: "10.96.0.0/12" } }),
+      `networks.tunnel.cidr: overlaps the service network, 10.96.0.0/16${remedy}`,
+    );
+    assert.equal(
+      found({ external }, cluster),
+      "networks.external.range: contains 203.0.113.150, the virtual IP of the Kubernetes API; leave it out",
+    );
+  });
+
+  it("are not carried by one interface: what leads outside belongs to a bridge", () => {
+    const both = hosts.map((one) => (one.name === "node-1" ? { ...one, tunnelInterface: "eth1" } : one));
+    assert.deepEqual(problems({ external }, { hosts: both }), [
+      "networks.external.interface: host node-1 has eth1 for its tunnels too (interfaces.tunnel); give each an interface of its own",
+    ]);
+    assert.deepEqual(problems({}, { hosts: both }), []);
   });
 
   it("need gateway hosts with an interface for the external one", () => {
@@ -95,6 +137,10 @@ describe("networks of a cloud", () => {
     const { definitions } = define(plan, debianCatalogue, [keystone, libvirt]);
     assert.match(roleProblems(plan, definitions)[0] ?? "", /no host has the role "compute", and libvirt runs on such/);
     assert.deepEqual(roleProblems(args, definitions), []);
+    const all = define(plan, debianCatalogue, factoriesOf({ ...plan, services: Object.keys(knownServices) }, []));
+    assert.deepEqual(roleProblems(plan, all.definitions), [
+      'hosts: no host has the role "compute", and libvirt, neutron and nova run on such hosts only; give that role to one host or more',
+    ]);
   });
 });
 

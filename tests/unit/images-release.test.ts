@@ -67,7 +67,7 @@ describe("release file", () => {
   it("made on this computer is named after what is in it, in the form that a cloud accepts", () => {
     const { name: _name, ...rest } = release;
     const name = localReleaseName(rest);
-    assert.deepEqual(checkRelease({ ...release, name }, []), []);
+    assert.deepEqual(checkRelease({ ...release, name }), []);
     const other = {
       ...rest,
       images: { ...rest.images, keystone: { path: "stratiform/keystone", digest: digest.replace("0", "1") } },

@@ -14,7 +14,8 @@ import {
   serviceUserSection,
 } from "../../components/openstack/sections";
 import { blankSecrets, plainFiles, secretFiles, stepFiles } from "../../components/openstack/service-files";
-import { definitionProblems, factoriesOf, optionList, validateCloud } from "../../components/openstack/validate";
+import { definitionProblems, factoriesOf, validateCloud } from "../../components/openstack/validate";
+import { optionList } from "../../components/openstack/validate-options";
 import { cloudArgs } from "../graph/programs/cloud-args";
 
 const args: OpenStackCloudArgs = { ...cloudArgs, services: ["keystone", "placement", "glance"] };
@@ -155,7 +156,7 @@ describe("Placement and Glance", () => {
   it("own their passwords", () => {
     const override = { placement: { "placement.conf": { placement_database: { connection: "mysql://somewhere" } } } };
     assert.deepEqual(problems({ overrides: override }), [
-      "overrides.placement.placement.conf.placement_database.connection: belongs to the component; it is made by the stack and kept secret",
+      "overrides.placement.placement.conf.placement_database.connection: belongs to the component; it is made by the stack and kept secret; remove it",
     ]);
   });
 

@@ -11,7 +11,7 @@ import { keystone } from "../../components/openstack/keystone";
 import { neutron } from "../../components/openstack/neutron";
 import { blankSecrets, plainFiles, secretFiles } from "../../components/openstack/service-files";
 import { sharedSecretNames } from "../../components/openstack/service-secrets";
-import { optionList } from "../../components/openstack/validate";
+import { optionList } from "../../components/openstack/validate-options";
 import { cloudArgs } from "../graph/programs/cloud-args";
 
 const external = { cidr: "10.64.1.0/24", gateway: "10.64.1.1", range: "10.64.1.100 - 10.64.1.249" };

@@ -9,7 +9,8 @@ import { define } from "../../components/openstack/facts";
 import { blankSecrets } from "../../components/openstack/service-files";
 import { numberedKeys } from "../../components/openstack/service-secrets";
 import { shellWord, stepScript } from "../../components/openstack/steps";
-import { factoriesOf, optionList, validateCloud } from "../../components/openstack/validate";
+import { factoriesOf, validateCloud } from "../../components/openstack/validate";
+import { optionList } from "../../components/openstack/validate-options";
 import { cloudArgs } from "../graph/programs/cloud-args";
 
 function problems(change: Partial<OpenStackCloudArgs>): string[] {
@@ -69,7 +70,7 @@ describe("options of a cloud", () => {
   it("that the component owns are refused, with what sets them", () => {
     const override = { keystone: { "keystone.conf": { database: { connection: "mysql://somewhere" } } } };
     assert.deepEqual(problems({ overrides: override }), [
-      "overrides.keystone.keystone.conf.database.connection: belongs to the component; it is made by the stack and kept secret",
+      "overrides.keystone.keystone.conf.database.connection: belongs to the component; it is made by the stack and kept secret; remove it",
     ]);
   });
 

@@ -1,10 +1,14 @@
 import * as assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
 import * as path from "node:path";
 import {
   tellingLines,
   type VerificationEvent,
   verificationEvent,
+  verificationFiles,
+  verificationProgram,
   verificationSteps,
 } from "../../components/operations/verification";
 import { clientArguments } from "../../lab/client";
@@ -12,10 +16,23 @@ import { converse } from "../../lab/converse";
 import { stepTable, verifyArguments } from "../../lab/verify";
 
 describe("verification of a cloud", () => {
-  it("passes its own tests (verify.py, with a stand-in for the SDK)", () => {
+  it("passes its own tests (verify.py and verify_steps.py, with a stand-in for the SDK)", () => {
     const run = spawnSync("python3", [path.join(__dirname, "python/verify_test.py")], { encoding: "utf8" });
     assert.equal(run.status, 0, run.stderr);
     assert.match(run.stderr, /^Ran [1-9]\d* tests/m);
+  });
+
+  it("runs with the files that are shipped, and no other beside them", () => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-verify-files-"));
+    try {
+      for (const file of verificationFiles) fs.copyFileSync(file, path.join(directory, path.basename(file)));
+      const program = path.join(directory, path.basename(verificationProgram));
+      const run = spawnSync("python3", ["-B", program, "--help"], { encoding: "utf8" });
+      assert.equal(run.status, 0, run.stderr);
+      assert.match(run.stdout, /--guest-image/);
+    } finally {
+      fs.rmSync(directory, { recursive: true });
+    }
   });
 
   const events: VerificationEvent[] = [

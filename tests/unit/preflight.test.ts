@@ -1,5 +1,7 @@
 import * as assert from "node:assert/strict";
-import { type HostReport, judge, parseReport } from "../../components/cluster/findings";
+import { spawnSync } from "node:child_process";
+import * as path from "node:path";
+import { type HostReport, interfacesOf, judge, parseReport } from "../../components/cluster/findings";
 import { planCluster } from "../../components/cluster/plan";
 import { host, validArgs } from "./arguments";
 
@@ -61,7 +63,6 @@ describe("preflight", () => {
     ["a full disk", { free_mib: ["/var/lib 12"] }, /only 12 MiB are free under \/var\/lib/],
     ["a clock that is off", { time: String(now - 45) }, /differs from this computer's by 45 s/],
     ["an address of nobody", { address_missing: "10.9.9.9" }, /no interface of it has the address 10\.9\.9\.9/],
-    ["an interface that is not there", { interface_missing: "eth9" }, /no interface "eth9"/],
     ["a mirror out of reach", { artifact_unreachable: "https://m/kubelet curl: (7)" }, /cannot reach the release file/],
     [
       "a wrong digest",
@@ -81,6 +82,76 @@ describe("preflight", () => {
       assert.match(errors[0] ?? "", expected);
     });
   }
+
+  it("refuses an interface that a host does not have, and names the inputs that say so, and those that it has", () => {
+    const interfaces = { provider: "eth9", tunnel: "eth8" };
+    const plan = planCluster(
+      "test",
+      validArgs({
+        hosts: [host(1, ["control"]), host(2, ["compute", "gateway"], { interfaces })],
+        endpoint: { virtualIp: "10.20.0.5", virtualIpInterface: "bond0" },
+      }),
+    );
+    const examined = (name: string, change: Record<string, string[]>) =>
+      report(name, { interface: ["eth0", "eth1"], ...change });
+    const { errors } = judge(
+      plan,
+      undefined,
+      new Map([
+        ["node-1", examined("node-1", { interface_missing: ["bond0"] })],
+        ["node-2", examined("node-2", { interface_missing: ["eth9", "eth8"] })],
+      ]),
+      now,
+    );
+    assert.deepEqual(errors, [
+      'host node-1: it has no interface "bond0" (stratiform:cluster.endpoint.virtualIpInterface); write one that it has: eth0, eth1',
+      'host node-2: it has no interface "eth9" (stratiform:cluster.hosts[1].interfaces.provider, or stratiform:cloud.networks.external.interface); write one that it has: eth0, eth1',
+      'host node-2: it has no interface "eth8" (stratiform:cluster.hosts[1].interfaces.tunnel); write one that it has: eth0, eth1',
+    ]);
+  });
+
+  it("refuses a provider interface that carries the host's own address", () => {
+    const plan = planCluster(
+      "test",
+      validArgs({ hosts: [host(1, ["control"], { interfaces: { provider: "eth0" } })] }),
+    );
+    const errorsOf = (card: string) =>
+      judge(plan, undefined, new Map([["node-1", report("node-1", { address_interface: card })]]), now).errors;
+    assert.match(
+      errorsOf("eth0").join("\n"),
+      /^host node-1: its interface eth0 carries its own address, .*interfaces\.provider.*; write another/,
+    );
+    assert.deepEqual(errorsOf("eth1"), []);
+  });
+
+  it("asks of each host the interfaces that its part of the stack names", () => {
+    const plan = planCluster(
+      "test",
+      validArgs({
+        hosts: [host(1, ["control"], { interfaces: { provider: "eth1" } }), host(2, ["compute"])],
+        endpoint: { virtualIp: "10.20.0.5", virtualIpInterface: "eth0" },
+      }),
+    );
+    const [first, second] = plan.args.hosts;
+    assert.ok(first && second);
+    assert.deepEqual([...interfacesOf(plan, first).keys()], ["eth1", "eth0"]);
+    // Only control hosts hold the virtual IP.
+    assert.deepEqual([...interfacesOf(plan, second).keys()], []);
+  });
+
+  it("is told by the host which interfaces it has, and which of those asked for it has not (preflight.sh)", () => {
+    const script = path.join(__dirname, "../../components/cluster/scripts/preflight.sh");
+    const inputs = { HOST_ADDRESS: "127.0.0.1", KUBERNETES_VERSION: "v1.34.4", INTERFACES: "lo eth-none" };
+    const { stdout, stderr } = spawnSync("bash", [script], {
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"], ...inputs, PROBE_URLS: "", PROBE_CA: "", REGISTRY: "", REGISTRY_CA: "" },
+    });
+    const found = parseReport(stdout);
+    assert.ok(found.has("done"), stderr);
+    assert.deepEqual(found.get("interface_missing"), ["eth-none"]);
+    assert.deepEqual(found.get("address_interface"), ["lo"]);
+    assert.ok(!found.get("interface")?.includes("lo"));
+  });
 
   it("refuses any claimed host while the cluster has not been made", () => {
     assert.match(findings({ [control]: ours }).errors.join(), /belongs to another cluster/);

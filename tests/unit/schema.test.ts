@@ -11,7 +11,12 @@ const repository = path.resolve(__dirname, "../..");
 const snapshotFile = path.join(__dirname, "schema.snapshot.json");
 
 /** What users of other languages see. A new component is added here, and to components/plugin.ts, on purpose. */
-const exported = [components.ExistingCluster, components.KubeadmCluster, components.OpenStackCloud];
+const exported = [
+  components.CloudVerification,
+  components.ExistingCluster,
+  components.KubeadmCluster,
+  components.OpenStackCloud,
+];
 
 function readJson(file: string): Record<string, unknown> {
   return JSON.parse(fs.readFileSync(path.join(repository, file), "utf8"));

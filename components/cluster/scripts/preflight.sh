@@ -40,6 +40,11 @@ if [ -f /var/lib/stratiform/host/files.sha256 ]; then
   sha256sum --check --quiet /var/lib/stratiform/host/files.sha256 2>/dev/null | sed -n 's/^\(.*\): FAILED.*$/changed_file \1/p'
 fi
 ip -o addr show to "$HOST_ADDRESS/32" | grep -q . || report address_missing "$HOST_ADDRESS"
+report address_interface "$(ip -o -4 addr show to "$HOST_ADDRESS/32" | awk '{ print $2; exit }')"
+for path in /sys/class/net/*; do
+  # Those of pods and virtual machines are no choice.
+  case "${path##*/}" in lo | veth* | tap*) ;; *) report interface "${path##*/}" ;; esac
+done
 for interface in $INTERFACES; do [ -e "/sys/class/net/$interface" ] || report interface_missing "$interface"; done
 while read -r url digest; do
   [ -n "$url" ] || continue

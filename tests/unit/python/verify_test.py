@@ -1,4 +1,4 @@
-"""Tests of components/operations/scripts/verify.py with a stand-in for the SDK. Run by operations-verify.test.ts."""
+"""Tests of verify.py and verify_steps.py in components/operations/scripts with a stand-in for the SDK. Run by operations-verify.test.ts."""
 
 import contextlib
 import io
@@ -12,6 +12,7 @@ from types import SimpleNamespace as Thing
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../../components/operations/scripts"))
 import verify  # noqa: E402
+import verify_steps  # noqa: E402
 
 
 class NotFound(Exception):
@@ -151,7 +152,7 @@ def options(**more):
 
 def verification(cloud, answers=None, **more):
     out = io.StringIO()
-    run = verify.Verification(lambda: cloud, options(**more), verify.JsonEvents(out), FakeReach(cloud, answers))
+    run = verify_steps.Verification(lambda: cloud, options(**more), verify.JsonEvents(out), FakeReach(cloud, answers))
     well = run.run()
     return well, [json.loads(line) for line in out.getvalue().splitlines()], run
 
@@ -184,11 +185,11 @@ class A_verification(unittest.TestCase):
     def test_removes_what_a_killed_run_left_and_nothing_else(self):
         cloud = FakeCloud()
         for kind in ("server", "router", "group", "keypair", "image"):
-            cloud.kinds[kind].add(name=verify.PREFIX + "dead", status="ACTIVE")
+            cloud.kinds[kind].add(name=verify_steps.PREFIX + "dead", status="ACTIVE")
             cloud.kinds[kind].add(name="somebody-else", status="ACTIVE")
         cloud.kinds["router"].items.pop(next(one.id for one in cloud.kinds["router"].list(name="somebody-else")))
         cloud.kinds["server"].items.pop(next(one.id for one in cloud.kinds["server"].list(name="somebody-else")))
-        cloud.kinds["ip"].add(description=verify.PREFIX + "dead", name="10.64.1.9")
+        cloud.kinds["ip"].add(description=verify_steps.PREFIX + "dead", name="10.64.1.9")
         well, events, _ = verification(cloud)
         left = next(event for event in events if event.get("step") == "what earlier runs left" and event["event"] == "end")
         self.assertEqual(left["detail"], "1 server, 1 floating IP, 1 router, 1 security group, 1 keypair, 1 image")
@@ -253,8 +254,8 @@ class A_verification(unittest.TestCase):
 
     def test_only_removes_where_that_is_wanted(self):
         cloud = FakeCloud(hosts=())
-        cloud.kinds["router"].add(name=verify.PREFIX + "dead")
-        run = verify.Verification(lambda: cloud, options(), verify.JsonEvents(io.StringIO()), FakeReach(cloud))
+        cloud.kinds["router"].add(name=verify_steps.PREFIX + "dead")
+        run = verify_steps.Verification(lambda: cloud, options(), verify.JsonEvents(io.StringIO()), FakeReach(cloud))
         self.assertTrue(run.clean())
         self.assertEqual(cloud.left(), [])
 
@@ -278,8 +279,8 @@ class Waiting(unittest.TestCase):
     def test_ends_with_the_last_complaint(self):
         now = [0]
         tick = lambda seconds: now.__setitem__(0, now[0] + seconds)  # noqa: E731
-        with self.assertRaisesRegex(verify.Failure, "never within 5 s: still building"):
-            verify.wait_until("never", 5, lambda: (None, "still building"), clock=lambda: now[0], sleep=tick)
+        with self.assertRaisesRegex(verify_steps.Failure, "never within 5 s: still building"):
+            verify_steps.wait_until("never", 5, lambda: (None, "still building"), clock=lambda: now[0], sleep=tick)
         self.assertEqual(now[0], 5)
 
 
@@ -290,7 +291,7 @@ class A_caller(unittest.TestCase):
         self.assertEqual(reach.ssh("10.64.1.5", "hostname"), (True, "hello"))
         asked = {"event": "ask", "what": "ssh", "address": "10.64.1.5", "command": "hostname", "user": "root"}
         self.assertEqual(json.loads(out.getvalue()), asked)
-        with self.assertRaisesRegex(verify.Failure, "caller is gone"):
+        with self.assertRaisesRegex(verify_steps.Failure, "caller is gone"):
             reach.ping("10.64.1.5")
 
 
