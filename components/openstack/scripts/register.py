@@ -36,6 +36,9 @@ class Identity:
         body = {**filters, **wanted, **({MARK: self.mark} if kind in MARKED else {})}
         if not found:
             response = self.session.post(f"/{kind}s", json={kind: body})
+            # Registrations run beside each other, and all want the same project and roles.
+            if response.status_code == 409 and self.list(kind, **filters):
+                return self.make(kind, wanted, **filters)
             print(f"{kind} {filters} made", flush=True)
         else:
             visible = {key: value for key, value in body.items() if key not in ("password", "options")}
