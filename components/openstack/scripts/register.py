@@ -127,4 +127,5 @@ def main():
         sys.exit(f"register.py: unknown mode {mode}; use register, sweep or report")
 
 
-main()
+if __name__ == "__main__":
+    main()
