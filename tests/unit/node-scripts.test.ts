@@ -73,7 +73,7 @@ function host(mtu = 1500): Place {
   const place = new Place({
     ip: 'case "$*" in "-o -4 address show to 10.20.1.12/32") echo "2: eth0    inet 10.20.1.12/24 scope global eth0" ;; *"show underlay0") exit 1 ;; esac',
     bridge: '[ "$1 $2" != "fdb show" ] || echo "00:00:00:00:00:00 dst 10.20.1.99 self permanent"',
-    "ovs-vsctl": 'case "$*" in *"list-ports br-ex") printf "eth7\\npatch-provnet-1\\n" ;; esac',
+    "ovs-vsctl": 'case "$*" in *"list-ports br-ex") printf "eth7\\npatch-provnet-1\\n" ;; *"list-ports br-int") printf "tapdown\\ntapup\\n" ;; esac',
     nsenter: "exit 1",
     // The script looks at the host again every second; once is enough.
     sleep: "kill -TERM $PPID",
@@ -146,6 +146,17 @@ describe("the script that makes of a host what Open vSwitch needs", () => {
     assert.match(without, /--if-exists del-br br-ex/);
     assert.doesNotMatch(without, /enable-chassis-as-gw/);
     other.remove();
+  });
+
+  it("raises devices of guests that were left down, and nobody else's", () => {
+    const place = host();
+    for (const [device, flags] of Object.entries({ tapdown: "0x1102", tapup: "0x1103", tapother: "0x1002" })) {
+      place.write(`net/${device}/flags`, `${flags}\n`);
+    }
+    const { calls, output } = place.run(script, inputs, moved);
+    assert.match(calls, /^ip link set tapdown up$/m, output);
+    assert.doesNotMatch(calls, /^ip link set (tapup|tapother) /m);
+    place.remove();
   });
 
   it("refuses what cannot work, and says what to set", () => {

@@ -172,6 +172,18 @@ raise_bridges() {
   done
 }
 
+# A guest's device that ovs-vswitchd takes up in the moment in which libvirt raises it stays down: ovs-vswitchd writes back
+# the flags that it has read before.
+raise_guests() {
+  for device in /sys/class/net/tap*; do
+    device="${device##*/}"
+    if [ ! -e "/sys/class/net/$device" ] || is_up "$device" 2>/dev/null; then continue; fi
+    has "$(vsctl list-ports br-int)" "$device" || continue
+    ip link set "$device" up 2>/dev/null || continue
+    echo "$device is up"
+  done
+}
+
 trap 'exit 0' TERM INT
 rm -f "$facts/configured"
 choose_datapath
@@ -188,6 +200,7 @@ configure
 : >"$facts/configured"
 while :; do
   raise_bridges
+  raise_guests
   if [ "$datapath" = userspace ] && [ ! -e "/sys/class/net/$underlay" ]; then ensure_underlay; fi
   sleep 1 &
   wait $!
