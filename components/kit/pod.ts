@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { types } from "@pulumi/kubernetes";
 import type { Input } from "@pulumi/pulumi";
 import type { HostAlias } from "./context";
@@ -135,6 +136,12 @@ const defaultStartupSeconds = 300;
 /** Seconds between two questions, seconds an answer may take, and failures in a row that count. */
 const readinessTiming = { periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 3 };
 const livenessTiming = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 };
+/**
+ * Seconds between two commands in a container that was well once, and between two until it is. Each costs 50 to 100 ms of a
+ * core, and a compute host has half a dozen such containers: every 2 s they took more than half a core of a lab.
+ */
+const commandPeriod = 10;
+const commandStartPeriod = 2;
 
 /**
  * Specification of a pod that Pod Security "restricted" admits, unless its plan states an exception: its own user, no
@@ -292,13 +299,21 @@ function probes(
   const open: Probe | undefined = one.port === undefined ? undefined : { kind: "tcp" };
   const readiness = one.readiness ?? open;
   const liveness = one.liveness ?? open;
-  const startup = one.startup ?? liveness;
+  const startup = one.startup ?? liveness ?? readiness;
   const seconds = one.startupSeconds ?? defaultStartupSeconds;
+  const periodSeconds = startup?.kind === "exec" ? commandStartPeriod : 1;
+  const failureThreshold = Math.ceil(seconds / periodSeconds);
+  // What was answered to the same question at the start needs no early repetition.
+  const repeated = readiness?.kind === "exec" && isDeepStrictEqual(readiness, startup);
   return {
-    ...(startup && {
-      startupProbe: { ...question(one, startup), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: seconds },
+    ...(startup && { startupProbe: { ...question(one, startup), periodSeconds, timeoutSeconds: 5, failureThreshold } }),
+    ...(readiness && {
+      readinessProbe: {
+        ...question(one, readiness),
+        ...readinessTiming,
+        ...(repeated ? { periodSeconds: commandPeriod } : {}),
+      },
     }),
-    ...(readiness && { readinessProbe: { ...question(one, readiness), ...readinessTiming } }),
     ...(liveness && { livenessProbe: { ...question(one, liveness), ...livenessTiming } }),
   };
 }

@@ -79,6 +79,16 @@ describe("kit: pods", () => {
     assert.throws(() => first({ readiness: http("/") }), /container api: has a probe of its port, but no port/);
   });
 
+  it("runs a command often until it goes well, and rarely afterwards, where it is the same command", () => {
+    const periods = (more: Partial<ContainerPlan>): unknown[] => {
+      const { startupProbe, readinessProbe } = first(more);
+      return [startupProbe.periodSeconds, startupProbe.failureThreshold, readinessProbe.periodSeconds];
+    };
+    assert.deepEqual(periods({ readiness: exec("true"), startupSeconds: 61 }), [2, 31, 10]);
+    assert.deepEqual(periods({ readiness: exec("true"), liveness: exec("true") }), [2, 150, 10]);
+    assert.deepEqual(periods({ readiness: exec("true"), liveness: exec("false") }), [2, 150, 2]);
+  });
+
   it("pauses before it stops, and has time for both", () => {
     const plan = { ...pod, containers: [{ ...api, port: 5000 }], stopPause: 15, gracePeriod: 40 };
     const spec = rendered(podSpec(plan));

@@ -13,6 +13,8 @@ CIDR = "192.168.201.0/24"
 SERVER_LIMIT = 600
 SSH_LIMIT = 300
 REMOVE_LIMIT = 180
+# A nova-compute that has just begun anew reports itself in its own time, and counts as down until then.
+HOST_LIMIT = 120
 # Memory and disk of the servers: what the lab's guest needs.
 FLAVOR = {"ram": 192, "vcpus": 1, "disk": 1}
 # The first in which a server's host can be said.
@@ -38,10 +40,10 @@ def wait_until(what, limit, probe, pause=1.0, clock=time.monotonic, sleep=time.s
         sleep(pause)
 
 
-def compute_hosts(cloud):
-    """Names of the hosts that take servers."""
+def compute_hosts(cloud, state="up"):
+    """Names of the hosts that take servers, or would if they were up."""
     services = cloud.compute.services(binary="nova-compute")
-    return sorted(one.host for one in services if one.state == "up" and one.status == "enabled")
+    return sorted(one.host for one in services if one.state == state and one.status == "enabled")
 
 
 def chosen_hosts(available, wanted):
@@ -206,9 +208,20 @@ class Verification:
         if callable(self.cloud):
             connect, self.cloud = self.cloud, None
             self.cloud = connect()
-        self.hosts = chosen_hosts(compute_hosts(self.cloud), self.options.hosts)
+        self.hosts = self.await_hosts()
         self.external = external_network(self.cloud, self.options.external)
         return f"hosts {', '.join(self.hosts)}; external network {self.external.name}"
+
+    def await_hosts(self):
+        """The hosts that get a server each, once they are up, if there are any that may still come up."""
+        end = time.monotonic() + HOST_LIMIT
+        while True:
+            try:
+                return chosen_hosts(compute_hosts(self.cloud), self.options.hosts)
+            except Failure:
+                if time.monotonic() >= end or not compute_hosts(self.cloud, "down"):
+                    raise
+            time.sleep(1)
 
     def make_image(self):
         if self.options.guest_image:

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from types import SimpleNamespace as Thing
 
 sys.dont_write_bytecode = True
@@ -234,7 +235,16 @@ class A_verification(unittest.TestCase):
         _, events, _ = verification(FakeCloud(), mark="another guest")
         self.assertEqual(failure(events)["step"], "console log")
 
+    def test_waits_for_a_host_that_has_not_reported_itself_yet(self):
+        cloud = FakeCloud(hosts=())
+        late = iter(["down", "down", "up"])
+        cloud.compute.services = lambda binary: [Thing(host="node-2", state=next(late, "up"), status="enabled")]
+        with unittest.mock.patch.object(verify_steps.time, "sleep"):
+            well, events, _ = verification(cloud)
+        self.assertTrue(well, events)
+
     def test_asks_for_hosts_and_networks_that_are_there(self):
+        self.enterContext(unittest.mock.patch.object(verify_steps, "HOST_LIMIT", 0))
         _, events, _ = verification(FakeCloud(), hosts=3)
         self.assertIn("only 2 are up: node-2, node-3", failure(events)["error"])
         _, events, _ = verification(FakeCloud(hosts=()))
