@@ -73,7 +73,8 @@ function host(mtu = 1500): Place {
   const place = new Place({
     ip: 'case "$*" in "-o -4 address show to 10.20.1.12/32") echo "2: eth0    inet 10.20.1.12/24 scope global eth0" ;; *"show underlay0") exit 1 ;; esac',
     bridge: '[ "$1 $2" != "fdb show" ] || echo "00:00:00:00:00:00 dst 10.20.1.99 self permanent"',
-    "ovs-vsctl": 'case "$*" in *"list-ports br-ex") printf "eth7\\npatch-provnet-1\\n" ;; *"list-ports br-int") printf "tapdown\\ntapup\\n" ;; esac',
+    "ovs-vsctl":
+      'case "$*" in *"list-ports br-ex") printf "eth7\\npatch-provnet-1\\n" ;; *"list-ports br-int") printf "tapdown\\ntapup\\n" ;; esac',
     nsenter: "exit 1",
     // The script looks at the host again every second; once is enough.
     sleep: "kill -TERM $PPID",
