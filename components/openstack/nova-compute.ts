@@ -1,4 +1,5 @@
 import type { ConfigSections } from "../kit/config";
+import { exec } from "../kit/probes";
 import type { CloudFacts, ProcessDefinition } from "./definition";
 import { detectedDirectory, hostRun, hostState } from "./host-facts";
 import { scriptsDirectory } from "./node-scripts";
@@ -20,7 +21,15 @@ const callSeconds = 60;
 /** Contexts in which Nova and its libraries do what only root may; each starts a helper of its own. */
 const privileged = ["nova_sys_admin", "vif_plug_ovs_privileged", "privsep_osbrick"];
 
-/** Moves servers away from the host, and takes it out of Nova. */
+/** Is there once Nova can put servers on the host. */
+const knownFile = "/tmp/known";
+/**
+ * Seconds until then. Many: it takes the rest of Nova, which may be away for longer than this process, and which need not
+ * wait until Kubernetes tries a process again that it has ended in vain.
+ */
+const knownSeconds = 1800;
+
+/** Moves servers away from the host, takes it out of Nova, and knows when Nova knows it. */
 const hostProgram = "compute-host.py";
 
 /** Options that are each host's own: section and option, and the field of the pod that says it. */
@@ -41,11 +50,8 @@ export function computeProcess(cloud: CloudFacts): ProcessDefinition {
   return {
     name: "compute",
     image,
-    command: [
-      "nova-compute",
-      ...["--config-file", config, "--config-dir", `${config}.d`],
-      ...["--config-dir", detectedDirectory],
-    ],
+    readiness: exec("test", "-e", knownFile),
+    startupSeconds: knownSeconds,
     configFiles: [computeFile],
     talksTo: ["rabbitmq", "edge"],
     gracePeriod: callSeconds,
@@ -74,6 +80,15 @@ export function computeProcess(cloud: CloudFacts): ProcessDefinition {
         },
       },
       scripts: [hostProgram],
+      start: {
+        script: "nova-compute-start.sh",
+        inputs: {
+          CONFIG: config,
+          DETECTED: detectedDirectory,
+          PROGRAM: `${scriptsDirectory}/${hostProgram}`,
+          KNOWN: knownFile,
+        },
+      },
       leave: { script: "leave-nova.sh", order: 10, inputs: { PROGRAM: `${scriptsDirectory}/${hostProgram}` } },
       // oslo.config takes options from variables of such names, before it looks into files.
       fields: Object.fromEntries(

@@ -88,6 +88,7 @@ describe("nova on a cluster", () => {
       "compute-host.py",
       "install-release.sh",
       "leave.sh",
+      "nova-compute-start.sh",
       "nova-compute.sh",
     ]);
     assert.match(files["leave.sh"] ?? "", /^#!\/bin\/sh\nPROGRAM=\/etc\/stratiform\/scripts\/compute-host\.py\n/);

@@ -37,18 +37,26 @@ const server = (name: string, fate: Fate = "moves", status = "ACTIVE") => ({
 });
 
 /** Runs the program once against this Nova. */
-function act(action: string, services: Service[], servers: ReturnType<typeof server>[]) {
+function act(action: string, services: Service[], servers: ReturnType<typeof server>[], cellLooks = 0) {
   const program = [path.join(fakes, "try-compute-host.py"), path.join(scripts, "compute-host.py"), action];
   const { status, stdout, stderr } = spawnSync("python3", program, {
     encoding: "utf8",
     // An older migration of the same server, which failed, is nobody's business.
-    input: JSON.stringify({ services, servers, migrations: [{ id: 1, instance_uuid: "id-a", status: "error" }] }),
+    input: JSON.stringify({
+      ...{ services, servers, cellLooks },
+      migrations: [{ id: 1, instance_uuid: "id-a", status: "error" }],
+    }),
     env: { PATH: process.env["PATH"], PYTHONPATH: fakes, PYTHONDONTWRITEBYTECODE: "1", STRATIFORM_PAUSE: "0.01" },
   });
   const lines = stdout.trim().split("\n");
-  const state = JSON.parse(lines.pop() || "{}") as { calls?: string[][]; services?: Service[] };
+  const state = JSON.parse(lines.pop() || "{}") as {
+    calls?: string[][];
+    services?: Service[];
+    cellLooks?: number;
+  };
   assert.ok(state.calls, stderr);
-  return { status, said: lines.at(-1) ?? "", calls: state.calls, services: state.services ?? [] };
+  const { calls, services: after = [], cellLooks: looks } = state;
+  return { status, said: lines.at(-1) ?? "", calls, services: after, looks };
 }
 
 describe("compute-host.py", () => {
@@ -71,6 +79,13 @@ describe("compute-host.py", () => {
         ["s2", "enabled"],
       ],
     );
+  });
+
+  it("knows that Nova takes the host once it is up and a cell has it", () => {
+    const { status, said, looks } = act("known", [service({ looks: 2 })], [], 2);
+    assert.deepEqual([status, said], [0, "node-2 takes servers"]);
+    // Not yet: twice nothing, and once only a host whose name begins like its own.
+    assert.equal(looks, -2);
   });
 
   it("may be run again on a host that is out of use, and empty", () => {

@@ -43,6 +43,26 @@ async function inDirectory<T>(use: (directory: string) => T | Promise<T>): Promi
   }
 }
 
+/** Starts nova-compute's process with stand-ins of the programs that it calls; what they were called with. */
+function startCompute(inputs: Record<string, string>): { stdout: string; known: string } {
+  const place = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-compute-"));
+  const file = (name: string): string => path.join(place, name);
+  try {
+    fs.writeFileSync(file("nova-compute"), `#!/bin/sh\necho "nova-compute $*"\nsleep 0.5\n`, { mode: 0o755 });
+    fs.writeFileSync(file("python3"), `#!/bin/sh\necho "python3 $*" >${file("called")}\n`, { mode: 0o755 });
+    fs.writeFileSync(file("known"), "of an earlier start");
+    const script = path.join(__dirname, "../../components/openstack/scripts/nova-compute-start.sh");
+    const { stdout } = spawnSync("sh", [script], {
+      encoding: "utf8",
+      env: { PATH: `${place}:/usr/bin:/bin`, ...inputs, KNOWN: file("known") },
+    });
+    assert.equal(fs.readFileSync(file("known"), "utf8"), "");
+    return { stdout, known: fs.readFileSync(file("called"), "utf8") };
+  } finally {
+    fs.rmSync(place, { recursive: true });
+  }
+}
+
 describe("nova", () => {
   it("gives compute hosts no way to a database", () => {
     const { config, secretConfig } = definition;
@@ -68,10 +88,14 @@ describe("nova", () => {
   });
 
   it("names the files of each process after it has them, so that what is secret and what is detected win", () => {
-    const { command = [] } = processOf("compute");
-    const at = (word: string) => command.indexOf(word);
-    assert.ok(at("/etc/nova/nova-compute.conf") < at("/etc/nova/nova-compute.conf.d"));
-    assert.equal(command.at(-1), "/run/stratiform/detected");
+    const inputs = processOf("compute").perNode?.start?.inputs ?? {};
+    assert.equal(inputs["CONFIG"], "/etc/nova/nova-compute.conf");
+    const { stdout, known } = startCompute(inputs);
+    assert.equal(
+      stdout.trim(),
+      "nova-compute --config-file /etc/nova/nova-compute.conf --config-dir /etc/nova/nova-compute.conf.d --config-dir /run/stratiform/detected",
+    );
+    assert.equal(known, "python3 /etc/stratiform/scripts/compute-host.py known\n");
   });
 
   it("tells a host's options by the environment: host name, address, consoles, migration", () => {

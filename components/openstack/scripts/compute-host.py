@@ -3,6 +3,7 @@
     compute-host.py drain    takes the host out of use and moves its servers to others, or says which it cannot move
     compute-host.py forget   takes the emptied host out of Nova
     compute-host.py enable   waits until nova-compute of the host answers, and takes the host into use again
+    compute-host.py known    waits until Nova can put servers on the host: nova-compute answers, and a cell has the host
 
 Each may be run again at any time. Exit code 78: it refuses for good, the reason is the last thing it says.
 """
@@ -68,6 +69,14 @@ class Nova:
             return self.client.get(f"/servers/{server_id}").json()["server"]
         except exceptions.NotFound:
             return None
+
+    def in_a_cell(self):
+        """Whether the host can be scheduled to: Nova lists no hypervisor of a host that no cell has."""
+        try:
+            found = self.client.get("/os-hypervisors/detail", params={"hypervisor_hostname_pattern": self.host}).json()
+        except exceptions.NotFound:
+            return False
+        return any(one["service"]["host"] == self.host for one in found["hypervisors"])
 
     def migrations(self, server_id):
         return self.client.get("/os-migrations", params={"instance_uuid": server_id}).json()["migrations"]
@@ -167,6 +176,19 @@ def enable(nova):
     say(f"{nova.host} is in use")
 
 
+def known(nova):
+    # Without an end, as nova-compute itself has none: what it waits for comes back some day.
+    while True:
+        try:
+            services = nova.services()
+            if services and all(service["state"] == "up" for service in services) and nova.in_a_cell():
+                say(f"{nova.host} takes servers")
+                return
+        except exceptions.ClientException as error:
+            say(f"Nova does not answer yet: {error}")
+        time.sleep(PAUSE)
+
+
 def connect():
     """Nova's API, with the credentials that nova-compute has itself."""
     conf = cfg.ConfigOpts()
@@ -189,7 +211,7 @@ def connect():
 
 
 def main(words, host, client):
-    actions = {"drain": drain, "forget": forget, "enable": enable}
+    actions = {"drain": drain, "forget": forget, "enable": enable, "known": known}
     if len(words) != 1 or words[0] not in actions:
         say(f"compute-host.py: say one of {', '.join(actions)}")
         return 2

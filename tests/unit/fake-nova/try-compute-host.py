@@ -37,6 +37,13 @@ class FakeNova:
                 one["looks"] = one.get("looks", 0) - 1
                 one["state"] = "up" if one["looks"] < 0 else "down"
             return Response(services=found)
+        if path == "/os-hypervisors/detail":
+            # A cell has it by and by, too.
+            self.state["cellLooks"] = self.state.get("cellLooks", 0) - 1
+            if self.state["cellLooks"] >= 0:
+                raise exceptions.NotFound()
+            other = {"service": {"host": f"{params['hypervisor_hostname_pattern']}0"}}
+            return Response(hypervisors=[other] if self.state["cellLooks"] == -1 else [other, {"service": {"host": "node-2"}}])
         if path == "/servers/detail":
             assert params["all_tenants"] == 1
             servers = [] if "marker" in params else self.of_host(params["host"])

@@ -10,7 +10,10 @@ class loading:
 
 
 class exceptions:
-    class HttpError(Exception):
+    class ClientException(Exception):
+        pass
+
+    class HttpError(ClientException):
         message = None
 
     class NotFound(HttpError):

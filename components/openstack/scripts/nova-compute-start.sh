@@ -1,0 +1,9 @@
+#!/bin/sh
+# nova-compute. Beside it waits what says that its host takes servers: a server that is put on a host a moment too early,
+# before Nova has found a cell for it, ends in ERROR.
+# Inputs: CONFIG DETECTED PROGRAM KNOWN
+set -eu
+
+rm -f "$KNOWN"
+(python3 "$PROGRAM" known && : >"$KNOWN") &
+exec nova-compute --config-file "$CONFIG" --config-dir "$CONFIG.d" --config-dir "$DETECTED"
