@@ -21,6 +21,9 @@ const callSeconds = 60;
 /** Contexts in which Nova and its libraries do what only root may; each starts a helper of its own. */
 const privileged = ["nova_sys_admin", "vif_plug_ovs_privileged", "privsep_osbrick"];
 
+/** Path of Nova's API. */
+export const apiPath = "/v2.1";
+
 /** Is there once Nova can put servers on the host. */
 const knownFile = "/tmp/known";
 /**
@@ -87,6 +90,7 @@ export function computeProcess(cloud: CloudFacts): ProcessDefinition {
           DETECTED: detectedDirectory,
           PROGRAM: `${scriptsDirectory}/${hostProgram}`,
           KNOWN: knownFile,
+          NOVA_URL: `${cloud.endpoint("nova", "internal")}${apiPath}`,
         },
       },
       leave: { script: "leave-nova.sh", order: 10, inputs: { PROGRAM: `${scriptsDirectory}/${hostProgram}` } },

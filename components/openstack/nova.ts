@@ -1,7 +1,7 @@
 import type { ConfigSections } from "../kit/config";
 import { http } from "../kit/probes";
 import type { CloudFacts, ServiceFactory, ServiceSecrets } from "./definition";
-import { computeFile, computeProcess, computeSections, hostOptions } from "./nova-compute";
+import { apiPath, computeFile, computeProcess, computeSections, hostOptions } from "./nova-compute";
 import { consoleEndpoint, consoleProcess, consoleSections } from "./nova-console";
 import {
   authToken,
@@ -47,7 +47,7 @@ export const nova: ServiceFactory = (cloud) => ({
   needs: ["mariadb", "memcached", "rabbitmq", "keystone", "placement", "openvswitch", "libvirt"],
   // They and Nova call each other, or are asked for only when a server is made.
   calls: ["glance", "neutron"],
-  catalog: [{ type: "compute", port: 8774, path: "/v2.1" }],
+  catalog: [{ type: "compute", port: 8774, path: apiPath }],
   endpointPorts: [consoleEndpoint],
   databases: ["nova_api", "nova", "nova_cell0"],
   messaging: true,

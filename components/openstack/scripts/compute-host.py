@@ -194,7 +194,6 @@ def connect():
     conf = cfg.ConfigOpts()
     loading.register_auth_conf_options(conf, SECTION)
     loading.register_session_conf_options(conf, SECTION)
-    conf.register_opts([cfg.StrOpt("region_name")], group="placement")
     conf(["--config-file", CONFIG, "--config-dir", CONFIG + ".d"])
     session = loading.load_session_from_conf_options(
         conf, SECTION, auth=loading.load_auth_from_conf_options(conf, SECTION)
@@ -202,8 +201,8 @@ def connect():
     return adapter.Adapter(
         session,
         service_type="compute",
-        interface="internal",
-        region_name=conf.placement.region_name,
+        # Not by the catalogue: Nova enters it only when hosts are there.
+        endpoint_override=os.environ["NOVA_URL"],
         default_microversion=MICROVERSION,
         connect_retries=5,
         status_code_retries=5,

@@ -1,7 +1,7 @@
 #!/bin/sh
 # nova-compute. Beside it waits what says that its host takes servers: a server that is put on a host a moment too early,
 # before Nova has found a cell for it, ends in ERROR.
-# Inputs: CONFIG DETECTED PROGRAM KNOWN
+# Inputs: CONFIG DETECTED PROGRAM KNOWN, and NOVA_URL for the program
 set -eu
 
 rm -f "$KNOWN"
