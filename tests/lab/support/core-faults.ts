@@ -8,7 +8,7 @@ import { eventually, pause } from "./wait";
 
 /** Longest waits in seconds, bounds against hanging: until the cloud is well again, and until a guest answers again. */
 const wellLimit = 600;
-const pingLimit = 180;
+const pingLimit = 600;
 
 /** Service and process of a pod, as in `nova-api`. */
 export function processOf({ labels }: PodFacts): string {
