@@ -69,7 +69,7 @@ const moved = {
 };
 
 /** A host whose address 10.20.1.12 is on eth0, with eth1 beside it. */
-function host(mtu = 1500): Place {
+function host(mtu = 1500, sleep = "kill -TERM $PPID"): Place {
   const place = new Place({
     ip: 'case "$*" in "-o -4 address show to 10.20.1.12/32") echo "2: eth0    inet 10.20.1.12/24 scope global eth0" ;; *"show underlay0") exit 1 ;; esac',
     bridge: '[ "$1 $2" != "fdb show" ] || echo "00:00:00:00:00:00 dst 10.20.1.99 self permanent"',
@@ -77,7 +77,7 @@ function host(mtu = 1500): Place {
       'case "$*" in *"list-ports br-ex") printf "eth7\\npatch-provnet-1\\n" ;; *"list-ports br-int") printf "tapdown\\ntapup\\n" ;; esac',
     nsenter: "exit 1",
     // The script looks at the host again every second; once is enough.
-    sleep: "kill -TERM $PPID",
+    sleep,
   });
   place.write("net/eth0/mtu", `${mtu}\n`);
   place.write("net/eth1/mtu", "1500\n");
@@ -157,6 +157,20 @@ describe("the script that makes of a host what Open vSwitch needs", () => {
     const { calls, output } = place.run(script, inputs, moved);
     assert.match(calls, /^ip link set tapdown up$/m, output);
     assert.doesNotMatch(calls, /^ip link set (tapup|tapother) /m);
+    place.remove();
+  });
+
+  it("has ovn-controller call an Open vSwitch that has begun anew, and no other", () => {
+    // Second look: a new socket. Third: the same. Then the end.
+    const begins =
+      'case "$(wc -l <"$PLACE/looks" 2>/dev/null || echo 0)" in 0) rm "$PLACE/run/mgmt"; : >"$PLACE/run/mgmt.new"; mv "$PLACE/run/mgmt.new" "$PLACE/run/mgmt" ;; 1) ;; *) kill -TERM $PPID ;; esac; echo look >>"$PLACE/looks"';
+    const place = host(1500, begins);
+    place.write("run/mgmt", "");
+    place.write("run/other", "");
+    const { calls, output } = place.run(script, inputs, { ...moved, "/run/openvswitch/br-int.mgmt": "run/mgmt" });
+    const called = calls.split("\n").filter((line) => line.includes("ovn-bridge-remote="));
+    assert.equal(called.length, 1, `${calls}${output}`);
+    assert.match(called[0] ?? "", /set Open_vSwitch \. external_ids:ovn-bridge-remote="unix:.*run\/mgmt"$/);
     place.remove();
   });
 

@@ -6,7 +6,8 @@
 set -eu
 
 facts=/run/stratiform/host-network
-socket=/run/openvswitch/db.sock
+management=/run/openvswitch/br-int.mgmt
+called=
 # The decision for this host, so that a module that turns up later does not change what guests are plugged into.
 decision=/etc/openvswitch/datapath
 # Carries the tunnels of user space between hosts. Number and port are those of no other VXLAN: 4789 is the usual port.
@@ -184,6 +185,20 @@ raise_guests() {
   done
 }
 
+# ovn-controller calls an Open vSwitch that has begun anew after 1, 3, 7 or 15 s, and guests are cut off until then. Another
+# spelling of the address has it call at once.
+call_controller() {
+  seen="$(stat -c '%i %z' "$management" 2>/dev/null || true)"
+  if [ -z "$seen" ] || [ "$seen" = "$called" ]; then return 0; fi
+  if [ -n "$called" ]; then
+    spelling="unix:$management"
+    [ "$(vsctl --if-exists get Open_vSwitch . external_ids:ovn-bridge-remote)" != "\"$spelling\"" ] || spelling="unix:/var$management"
+    vsctl set Open_vSwitch . "external_ids:ovn-bridge-remote=\"$spelling\"" || return 0
+    echo "Open vSwitch has begun anew: ovn-controller calls it"
+  fi
+  called="$seen"
+}
+
 trap 'exit 0' TERM INT
 rm -f "$facts/configured"
 choose_datapath
@@ -199,6 +214,7 @@ done
 configure
 : >"$facts/configured"
 while :; do
+  call_controller
   raise_bridges
   raise_guests
   if [ "$datapath" = userspace ] && [ ! -e "/sys/class/net/$underlay" ]; then ensure_underlay; fi
