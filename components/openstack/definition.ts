@@ -218,12 +218,19 @@ export interface ProcessDefinition {
   perNode?: PerNode;
 }
 
+/** A program (by catalogue name) with arguments; or the same with variables of its own: variable → input of the step. */
+export type StepCommand =
+  | readonly string[]
+  | { command: readonly string[]; environment: Readonly<Record<string, string>> };
+
 /** A command that runs to its end. */
 export interface StepDefinition {
   /** Name of the step, such as `db-sync`. */
   name: string;
   /** Programs (by catalogue name) with arguments, one after another in one pod. */
-  commands: readonly (readonly string[])[];
+  commands: readonly StepCommand[];
+  /** Whether the commands run beside each other, as they have nothing to do with each other. All of them come to an end. @default false */
+  beside?: boolean;
   /** The commands are left out when this one, which changes nothing, ends well and its output has this text. @default they always run */
   unless?: { command: readonly string[]; says: string };
   /** Files handed to it as `/etc/stratiform/input/<name>`, such as a password. @default none */

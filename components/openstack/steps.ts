@@ -9,16 +9,43 @@ export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:=@%+,-]+$/.test(text) ? text : `'${text.split("'").join(`'\\''`)}'`;
 }
 
-/** The shell program of a step: its commands one after another, each told in the log; the first failure ends it. */
+/** Takes variables from inputs. A file that ends in a newline loses it here, as it should. */
+function exported(environment: Readonly<Record<string, string>>): string[] {
+  return Object.entries(environment).flatMap(([variable, input]) => [
+    `${variable}="$(cat ${shellWord(`${inputDirectory}/${input}`)})"`,
+    `export ${variable}`,
+  ]);
+}
+
+/** One after another, or beside each other: then each failure is seen when all have ended. */
+function sequence(lines: readonly { told: string; line: string }[], beside: boolean): string[] {
+  if (!beside) {
+    return lines.flatMap(({ told, line }) => [told, line]);
+  }
+  return [
+    "running=",
+    ...lines.flatMap(({ told, line }) => [told, `${line} &`, 'running="$running $!"']),
+    "status=0",
+    'for one in $running; do wait "$one" || status=$?; done',
+    'exit "$status"',
+  ];
+}
+
+/** The shell program of a step: its commands, each told in the log; a failure of one is the step's. */
 export function stepScript(image: string, entry: ImageEntry, step: StepDefinition): string {
   const line = (command: readonly string[]): string => argumentVector(image, entry, command).map(shellWord).join(" ");
+  const commands = step.commands.map((one) => {
+    const { command, environment } = "command" in one ? one : { command: one, environment: {} };
+    const alone = line(command);
+    const variables = exported(environment);
+    return {
+      told: `echo ${shellWord(`+ ${command.join(" ")}`)}`,
+      line: variables.length === 0 ? alone : `( ${[...variables, alone].join("; ")} )`,
+    };
+  });
   return [
     "set -eu",
-    ...Object.entries(step.environment ?? {}).flatMap(([variable, input]) => [
-      // A file that ends in a newline loses it here, as it should.
-      `${variable}="$(cat ${shellWord(`${inputDirectory}/${input}`)})"`,
-      `export ${variable}`,
-    ]),
+    ...exported(step.environment ?? {}),
     ...(step.unless === undefined
       ? []
       : [
@@ -29,7 +56,7 @@ export function stepScript(image: string, entry: ImageEntry, step: StepDefinitio
           "  exit 0",
           "fi",
         ]),
-    ...step.commands.flatMap((command) => [`echo ${shellWord(`+ ${command.join(" ")}`)}`, line(command)]),
+    ...sequence(commands, step.beside ?? false),
     "",
   ].join("\n");
 }

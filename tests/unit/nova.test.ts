@@ -82,7 +82,9 @@ describe("nova", () => {
 
   it("has no password in what everybody may read, nor in what is written into the database of cells", () => {
     assert.deepEqual(disjoint(definition.config, definition.secretConfig?.(blankSecrets) ?? {}), []);
-    const commands = (definition.steps?.expand ?? []).flatMap((step) => step.commands.flat()).join(" ");
+    const commands = (definition.steps?.expand ?? [])
+      .flatMap((step) => step.commands.flatMap((one) => ("command" in one ? one.command : one)))
+      .join(" ");
     assert.match(commands, /\{scheme\}:\/\/\{username\}:\{password\}@\{hostname\}:\{port\}\/nova_cell0\?\{query\}/);
     assert.doesNotMatch(commands, /mysql|rabbit/);
   });

@@ -1,4 +1,8 @@
 import * as assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
 import fc from "fast-check";
 import { debianCatalogue } from "../../components/kit/debian-catalogue";
 import type { OpenStackCloudArgs } from "../../components/openstack/args";
@@ -194,6 +198,41 @@ describe("steps and keys", () => {
       () => stepScript("image", entry, { name: "x", commands: [["other"]] }),
       /has no program other .* it has manage/,
     );
+  });
+
+  it("run commands beside each other where they may, each with its own variables, and fail if one fails", () => {
+    const entry = { uid: 1, gid: 1, programs: { sh: ["/bin/sh"] }, paths: {} };
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-step-"));
+    try {
+      fs.writeFileSync(path.join(directory, "input"), "secret\n");
+      const say = (words: string) => ["sh", "-c", words];
+      const step = (last: string) => ({
+        name: "schema",
+        beside: true,
+        commands: [
+          // Ends only when the next one has begun.
+          say(`while [ ! -e ${directory}/begun ]; do sleep 0.1; done; echo "one \${NAME:-none}"`),
+          { command: say(`: >${directory}/begun; echo "two $NAME"`), environment: { NAME: "input" } },
+          say(last),
+        ],
+      });
+      const run = (last: string) => {
+        const script = stepScript("image", entry, step(last)).split("/etc/stratiform/input").join(directory);
+        return spawnSync("/bin/sh", ["-c", script], { encoding: "utf8", timeout: 20_000 });
+      };
+      const { status, stdout } = run("true");
+      assert.equal(status, 0, stdout);
+      assert.deepEqual(
+        stdout
+          .split("\n")
+          .filter((line) => /^(one|two) /.test(line))
+          .sort(),
+        ["one none", "two secret"],
+      );
+      assert.equal(run("exit 3").status, 3);
+    } finally {
+      fs.rmSync(directory, { recursive: true });
+    }
   });
 
   it("are as Fernet wants them: numbered, 32 bytes, URL-safe", () => {
