@@ -52,13 +52,13 @@ export interface ContainerPlan {
   fields?: Record<string, string>;
   /** TCP port it listens on. Probes ask it, and at its end the pod waits before it stops. @default none */
   port?: number;
-  /** When it takes requests, asked every 2 s. @default the port is open, if it has one */
+  /** When it takes requests, asked every 2 s; a command that is also its startup's, every 10 s. @default the port is open, if it has one */
   readiness?: Probe;
   /** When it is to be started anew, asked every 10 s; three failures do it. @default the port is open, if it has one */
   liveness?: Probe;
-  /** When it has started, asked every second; neither of the others is asked before. @default the same as liveness */
+  /** When it has started, asked every second, a command every 2 s; neither of the others is asked before. @default the same as liveness, else as readiness */
   startup?: Probe;
-  /** Seconds that a start may take. @default 300 */
+  /** Seconds that a start may take; then the container is started anew. @default 300 */
   startupSeconds?: number;
   /** Volumes it sees, beside the pod's scratch directories. @default none */
   mounts?: readonly MountPlan[];

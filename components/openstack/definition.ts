@@ -190,9 +190,9 @@ export interface ProcessDefinition {
   readiness?: Probe;
   /** When it is to be started anew. Local to the process. @default the port is open, if it has one */
   liveness?: Probe;
-  /** When it has started; neither of the others is asked before. @default the same as liveness */
+  /** When it has started; neither of the others is asked before. @default the same as liveness, else as readiness */
   startup?: Probe;
-  /** Seconds that a start may take. @default 300 */
+  /** Seconds that a start may take; then the process is started anew. @default 300 */
   startupSeconds?: number;
   /** Environment variables, never secrets. @default none */
   environment?: Record<string, string>;

@@ -27,8 +27,8 @@ export const apiPath = "/v2.1";
 /** Is there once Nova can put servers on the host. */
 const knownFile = "/tmp/known";
 /**
- * Seconds until then. Many: it takes the rest of Nova, which may be away for longer than this process, and which need not
- * wait until Kubernetes tries a process again that it has ended in vain.
+ * Seconds until then. Many: it takes the rest of Nova, which may be away for long; and a process that was ended meanwhile would
+ * begin anew only after the back-off of Kubernetes.
  */
 const knownSeconds = 1800;
 
