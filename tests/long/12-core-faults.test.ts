@@ -1,5 +1,5 @@
 import { site } from "../lab/lab";
-import { type Cloud, coreDeployed, type PodFacts } from "../lab/support/cloud";
+import { type Cloud, coreDeployed } from "../lab/support/cloud";
 import { killContainer } from "../lab/support/cloud-faults";
 import {
   assertVerified,
@@ -48,8 +48,8 @@ describe("the core cloud heals itself", function () {
   });
 
   it("after each of its processes was killed, one after another", async () => {
-    const kinds = new Map<string, PodFacts>((await cloud.pods()).map((pod) => [processOf(pod), pod]));
-    for (const name of [...kinds.keys()].sort()) {
+    const names = new Set((await cloud.pods()).map(processOf));
+    for (const name of [...names].sort()) {
       await heals(name, async () => {
         const pod = (await cloud.pods()).find((one) => processOf(one) === name && one.ready);
         if (pod === undefined) throw new Error(`no pod of ${name} is ready`);
@@ -67,10 +67,10 @@ describe("the core cloud heals itself", function () {
     });
   });
 
-  it("after the power of all hosts was cut: the cloud is back unaided, and guests are started again by their owners", async () => {
+  it("after the power of all hosts was cut", async () => {
     const seconds = await cutAllPower(cloud);
-    await guest.restart();
+    const by = (await guest.restart()) ? "its owner" : "Nova";
     await assertVerified(cloud, 2);
-    console.log(`      power of all hosts: well after ${seconds.toFixed(1)} s`);
+    console.log(`      power of all hosts: well after ${seconds.toFixed(1)} s; the guest was started by ${by}`);
   });
 });

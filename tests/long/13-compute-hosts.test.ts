@@ -114,6 +114,7 @@ describe("compute hosts", function () {
   it("is taken when it leaves the list: its server moves first, and the host is as it was", async () => {
     await server.ssh("true");
     const uptime = await server.uptime();
+    listed(false);
     const begin = Date.now();
     await site().up();
     console.log(`      up: ${((Date.now() - begin) / 1000).toFixed(1)} s`);

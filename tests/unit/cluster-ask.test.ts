@@ -80,7 +80,7 @@ describe("host steps that ask the API", function () {
     assert.match(calls.at(-1) ?? "", /^kubeadm join/);
     assert.deepEqual(calls.slice(1, -1), [
       "rm -f /etc/cni/net.d/10-kuberouter.conflist",
-      "rm -rf /var/lib/cni",
+      "rm -rf /var/lib/cni/networks/stratiform",
       "ip link delete kube-bridge",
     ]);
   });

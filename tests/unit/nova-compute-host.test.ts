@@ -14,6 +14,8 @@ interface Service {
   status: string;
   disabled_reason: string | null;
   looks?: number;
+  /** Looks at which the service's last report is still that of an ended process. */
+  stale?: number;
 }
 
 /** What becomes of a server's migration. */
@@ -86,6 +88,23 @@ describe("compute-host.py", () => {
     assert.deepEqual([status, said], [0, "node-2 takes servers"]);
     // Not yet: twice nothing, and once only a host whose name begins like its own.
     assert.equal(looks, -2);
+  });
+
+  it("takes no report of a process that has ended for one of the process that runs", () => {
+    const { status, services } = act("known", [service({ stale: 4 })], [], -1);
+    assert.equal(status, 0);
+    // Looks 1 to 4 show the old report; the next one shows that somebody is there.
+    assert.equal(services[0]?.looks, -5);
+  });
+
+  it("gives a host back that an earlier run, which was broken off, took out of use", () => {
+    const { status, calls } = act(
+      "drain",
+      [service({ status: "disabled", disabled_reason: ours })],
+      [server("a", "fails")],
+    );
+    assert.equal(status, 78);
+    assert.deepEqual(calls.at(-1), ["put", "enabled"]);
   });
 
   it("may be run again on a host that is out of use, and empty", () => {

@@ -90,7 +90,7 @@ note_packages() {
 forget_pod_network() {
   local link
   rm -f /etc/cni/net.d/10-kuberouter.conflist
-  rm -rf /var/lib/cni
+  rm -rf /var/lib/cni/networks/stratiform
   # Also those of pods whose network namespace is still held.
   for link in /sys/class/net/kube-bridge/brif/*; do ip link delete "${link##*/}" 2>/dev/null || true; done
   ip link delete kube-bridge 2>/dev/null || true

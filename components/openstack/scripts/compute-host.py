@@ -9,6 +9,7 @@ Each may be run again at any time. Exit code 78: it refuses for good, the reason
 """
 
 import os
+import platform
 import sys
 import time
 
@@ -72,8 +73,10 @@ class Nova:
 
     def in_a_cell(self):
         """Whether the host can be scheduled to: Nova lists no hypervisor of a host that no cell has."""
+        # By its own name, which libvirt has it by; the stack may call it otherwise.
+        own = platform.node().split(".")[0]
         try:
-            found = self.client.get("/os-hypervisors/detail", params={"hypervisor_hostname_pattern": self.host}).json()
+            found = self.client.get("/os-hypervisors/detail", params={"hypervisor_hostname_pattern": own}).json()
         except exceptions.NotFound:
             return False
         return any(one["service"]["host"] == self.host for one in found["hypervisors"])
@@ -129,6 +132,9 @@ def drain(nova):
             nova.change(service, status="disabled", disabled_reason=REASON)
             ours.append(service)
             say(f"{nova.host} is out of use")
+        elif service["disabled_reason"] == REASON:
+            # By an earlier run that was broken off.
+            ours.append(service)
     stuck = {}
     # Those that come while others are moved were on their way before.
     for _ in range(3):
@@ -177,11 +183,16 @@ def enable(nova):
 
 
 def known(nova):
+    first = None
     # Without an end, as nova-compute itself has none: what it waits for comes back some day.
     while True:
         try:
             services = nova.services()
-            if services and all(service["state"] == "up" for service in services) and nova.in_a_cell():
+            reports = [service["updated_at"] for service in services]
+            first = reports if first is None else first
+            # One that has ended counts as up for a minute: only a report that came since is of the one that runs now.
+            new = services and reports != first and all(service["state"] == "up" for service in services)
+            if new and nova.in_a_cell():
                 say(f"{nova.host} takes servers")
                 return
         except exceptions.ClientException as error:

@@ -176,10 +176,12 @@ raise_bridges() {
 # A guest's device that ovs-vswitchd takes up in the moment in which libvirt raises it stays down: ovs-vswitchd writes back
 # the flags that it has read before.
 raise_guests() {
+  ports=
   for device in /sys/class/net/tap*; do
     device="${device##*/}"
     if [ ! -e "/sys/class/net/$device" ] || is_up "$device" 2>/dev/null; then continue; fi
-    has "$(vsctl list-ports br-int)" "$device" || continue
+    : "${ports:=$(vsctl list-ports br-int || true)}"
+    has "$ports" "$device" || continue
     ip link set "$device" up 2>/dev/null || continue
     echo "$device is up"
   done

@@ -5,5 +5,8 @@
 set -eu
 
 rm -f "$KNOWN"
-(python3 "$PROGRAM" known && : >"$KNOWN") &
+(
+  until python3 "$PROGRAM" known; do sleep 5; done
+  : >"$KNOWN"
+) &
 exec nova-compute --config-file "$CONFIG" --config-dir "$CONFIG.d" --config-dir "$DETECTED"

@@ -31,14 +31,19 @@ class Identity:
     def make(self, kind, wanted, **filters):
         """Finds by `filters`, then makes, or changes what differs. A user's password is set when the user is made or
         its generation changes: Keystone does not show it."""
+        # Registrations run beside each other, and all want the same project and roles: what another one has made since
+        # is found at the second look.
+        return self._make(kind, wanted, filters, last=False) or self._make(kind, wanted, filters, last=True)
+
+    def _make(self, kind, wanted, filters, last):
         found = self.list(kind, **filters)
         found = [item for item in found if all(item.get(key) == value for key, value in filters.items())]
         body = {**filters, **wanted, **({MARK: self.mark} if kind in MARKED else {})}
         if not found:
             response = self.session.post(f"/{kind}s", json={kind: body})
-            # Registrations run beside each other, and all want the same project and roles.
-            if response.status_code == 409 and self.list(kind, **filters):
-                return self.make(kind, wanted, **filters)
+            if response.status_code == 409 and not last:
+                return None
+            exceptions.raise_from_response(response)
             print(f"{kind} {filters} made", flush=True)
         else:
             visible = {key: value for key, value in body.items() if key not in ("password", "options")}

@@ -59,14 +59,24 @@ export class Witness {
     return consoleGreeting(this.#cloud, this.#server);
   }
 
-  /** Starts the guest again, as its owner does after its host had no power, and waits until it answers. */
-  async restart(): Promise<void> {
-    const { status } = await this.#server.facts();
-    if (status === "SHUTOFF") {
-      await this.#server.action({ "os-start": null });
-    }
+  /**
+   * Waits until it answers again after its host had no power, and starts it as its owner would, if Nova has not done so.
+   * Returns whether its owner had to.
+   */
+  async restart(): Promise<boolean> {
+    const begin = Date.now();
+    let started = false;
+    await eventually("the guest to answer again", wellLimit, async () => {
+      if (this.#watch().answered(begin)) return true;
+      const { status, "OS-EXT-STS:task_state": task } = await this.#server.facts();
+      if (status === "SHUTOFF" && task === null) {
+        await this.#server.action({ "os-start": null });
+        started = true;
+      }
+      return false;
+    });
     await this.#server.active(wellLimit);
-    await this.#watch().answers(pingLimit);
+    return started;
   }
 
   /** Removes it and all that it took. */
@@ -96,7 +106,7 @@ export async function cutAllPower(cloud: Cloud): Promise<number> {
   await assert.rejects(cloud.admin.version());
   const begin = Date.now();
   await Promise.all(site.hosts.map((host) => site.lab.powerOn(host)));
-  await eventually("all nodes to be ready", wellLimit, () => site.nodesReady(wellLimit).then(() => true));
+  await site.nodesReady(wellLimit);
   await cloud.well(wellLimit);
   return (Date.now() - begin) / 1000;
 }
@@ -106,12 +116,12 @@ export function wellWithout(cloud: Cloud, pods: readonly PodFacts[]): Promise<nu
   return cloud.well(wellLimit, new Set(pods.map(({ uid }) => uid)));
 }
 
-/** Waits until each of these pods has started its container anew, and the cloud is well. Returns the seconds that took. */
+/** Waits until this pod has started its container anew, and the cloud is well. Returns the seconds that took. */
 export async function wellAfterKill(cloud: Cloud, victim: PodFacts): Promise<number> {
   const begin = Date.now();
   await eventually(`${victim.name} to start again`, wellLimit, async () => {
     const now = (await cloud.pods()).find(({ uid }) => uid === victim.uid);
-    return now === undefined || now.restarts > victim.restarts;
+    return now !== undefined && now.restarts > victim.restarts;
   });
   await cloud.well(wellLimit);
   return (Date.now() - begin) / 1000;

@@ -296,10 +296,15 @@ export class PingWatch {
     return Math.max(...moments.slice(1).map((at, index) => at - (moments[index] ?? at))) / 1000;
   }
 
+  /** Whether an answer came later than a moment. */
+  answered(since: number): boolean {
+    return (this.#answers.at(-1) ?? 0) > since;
+  }
+
   /** Waits for an answer that comes later than now. */
   async answers(limit: number): Promise<void> {
     const begin = Date.now();
-    await eventually(`${this.#address} to answer to ping`, limit, async () => (this.#answers.at(-1) ?? 0) > begin, 100);
+    await eventually(`${this.#address} to answer to ping`, limit, async () => this.answered(begin), 100);
   }
 
   /** Ends it. */

@@ -3,6 +3,7 @@ standard input and on the last line of standard output. A server's "fate" is wha
 
 import importlib.util
 import json
+import platform
 import sys
 
 from keystoneauth1 import exceptions
@@ -36,13 +37,18 @@ class FakeNova:
             for one in found:
                 one["looks"] = one.get("looks", 0) - 1
                 one["state"] = "up" if one["looks"] < 0 else "down"
+                # What an ended process has reported stays as it is.
+                if one["looks"] < -one.get("stale", 0):
+                    one["updated_at"] = f"look {one['looks']}"
+                one.setdefault("updated_at", None)
             return Response(services=found)
         if path == "/os-hypervisors/detail":
             # A cell has it by and by, too.
             self.state["cellLooks"] = self.state.get("cellLooks", 0) - 1
             if self.state["cellLooks"] >= 0:
                 raise exceptions.NotFound()
-            other = {"service": {"host": f"{params['hypervisor_hostname_pattern']}0"}}
+            assert params["hypervisor_hostname_pattern"] == platform.node().split(".")[0]
+            other = {"service": {"host": "node-20"}}
             return Response(hypervisors=[other] if self.state["cellLooks"] == -1 else [other, {"service": {"host": "node-2"}}])
         if path == "/servers/detail":
             assert params["all_tenants"] == 1
