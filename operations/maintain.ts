@@ -37,25 +37,30 @@ export async function nodePods(place: Place): Promise<HostPod[]> {
 }
 
 /**
- * Brings the data plane of a compute host to what the stack says, without a virtual machine noticing: takes the host out
+ * Brings the data plane of a host to what the stack says, without a virtual machine noticing: takes a compute host out
  * of use, moves its servers elsewhere, replaces the pods that nobody else replaces, waits until all is well, and takes the
- * host into use again. May be run again after it was broken off at any point.
+ * host into use again. On a gateway without servers it only replaces; floating IPs pause while Open vSwitch does. May be
+ * run again after it was broken off at any point.
  *
  * @throws UserError with the names of servers that cannot be moved; the host is then in use as before
  */
 export async function maintain(host: string, place: Place): Promise<void> {
-  const before = await nodePods(place);
-  if (!before.some((pod) => pod.host === host && pod.daemonSet === compute)) {
-    const known = [...new Set(before.filter((pod) => pod.daemonSet === compute).map((pod) => pod.host))].sort();
-    throw new UserError(`${host} is no compute host of ${place.namespace}; known are ${known.join(", ") || "none"}`);
+  const before = (await nodePods(place)).filter((pod) => pod.host === host);
+  if (before.length === 0) {
+    const known = [...new Set((await nodePods(place)).map((pod) => pod.host))].sort();
+    throw new UserError(`${host} is no host of ${place.namespace}; known are ${known.join(", ") || "none"}`);
   }
-  await computeHost(host, "drain", place);
-  for (const pod of before.filter((one) => one.host === host && one.pending)) {
+  // A host that only carries networks has no servers to move.
+  const takesServers = before.some((pod) => pod.daemonSet === compute);
+  if (takesServers) {
+    await computeHost(host, "drain", place);
+  }
+  for (const pod of before.filter((one) => one.pending)) {
     place.say(`replacing ${pod.daemonSet} of ${host}`);
     const gone = await place.kubectl(["--namespace", place.namespace, "delete", "pod", pod.name, "--ignore-not-found"]);
     if (gone.code !== 0) {
       throw new UserError(
-        `${host}: ${pod.name} could not be replaced: ${gone.stderr.trim()}; the host stays out of use`,
+        `${host}: ${pod.name} could not be replaced: ${gone.stderr.trim()}; look at it, then run maintain again`,
       );
     }
     await until(place, `${host}: the new pod of ${pod.daemonSet} is not ready`, (pods) =>
@@ -66,7 +71,9 @@ export async function maintain(host: string, place: Place): Promise<void> {
     const here = pods.filter((pod) => pod.host === host);
     return here.length > 0 && here.every((pod) => pod.ready && !pod.pending);
   });
-  await computeHost(host, "enable", place);
+  if (takesServers) {
+    await computeHost(host, "enable", place);
+  }
 }
 
 /** Runs the program beside nova-compute. @throws UserError with the last thing that it says, if it refuses */
@@ -84,7 +91,9 @@ async function until(place: Place, complaint: string, holds: (pods: HostPod[]) =
   const end = Date.now() + patience * 1000;
   while (!holds(await nodePods(place))) {
     if (Date.now() > end) {
-      throw new UserError(`${complaint} after ${patience} s; the host stays out of use: run maintain again when it is`);
+      throw new UserError(
+        `${complaint} after ${patience} s; run maintain again when it is: until then a compute host stays out of use`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, (place.pause ?? 2) * 1000));
   }

@@ -16,6 +16,11 @@ class FakeCluster {
     }
   }
 
+  /** A host that carries networks and takes no servers, with pods of an older template. */
+  addGateway(host: string): void {
+    this.add("libvirt-libvirtd", host, "old");
+  }
+
   private add(set: string, host: string, hash: string, looks = 0): void {
     this.number++;
     this.pods.set(`${set}-${this.number}`, { set, host, hash, looks });
@@ -116,11 +121,19 @@ describe("maintenance of a host", () => {
     assert.deepEqual(pendingHostNames(await cluster.state()), ["node-2"]);
   });
 
+  it("only replaces what is old on a host that takes no servers", async () => {
+    const cluster = new FakeCluster();
+    cluster.addGateway("node-1");
+    await maintain("node-1", cluster.place);
+    assert.deepEqual(cluster.changes, ["delete pod libvirt-libvirtd-5 --ignore-not-found"]);
+    assert.deepEqual(pendingHostNames(await cluster.state()), ["node-2"]);
+  });
+
   it("refuses a host that is none, and says which there are", async () => {
     const cluster = new FakeCluster();
     await assert.rejects(
       maintain("node-9", cluster.place),
-      /node-9 is no compute host of openstack-node; known are node-2, node-3/,
+      /node-9 is no host of openstack-node; known are node-2, node-3/,
     );
     assert.deepEqual(cluster.changes, []);
   });

@@ -55,20 +55,23 @@ function act(action: string, services: Service[], servers: ReturnType<typeof ser
     calls?: string[][];
     services?: Service[];
     cellLooks?: number;
+    migrations?: { status: string }[];
   };
   assert.ok(state.calls, stderr);
-  const { calls, services: after = [], cellLooks: looks } = state;
-  return { status, said: lines.at(-1) ?? "", calls, services: after, looks };
+  const { calls, services: after = [], cellLooks: looks, migrations = [] } = state;
+  return { status, said: lines.at(-1) ?? "", calls, services: after, looks, migrations };
 }
 
 describe("compute-host.py", () => {
   it("takes the host out of use, moves all servers, and leaves the rest alone", () => {
-    const { status, calls, services } = act(
+    const { status, calls, services, migrations } = act(
       "drain",
       [service(), service({ id: "s2", host: "other" })],
       [server("a"), server("b", "moves", "PAUSED")],
     );
     assert.equal(status, 0);
+    // A source that is not done would lose its libvirt to who goes on.
+    assert.deepEqual(migrations.map((one) => one.status).slice(1), ["completed", "completed"]);
     assert.deepEqual(calls, [
       ["put", "disabled"],
       ["migrate", "id-a"],

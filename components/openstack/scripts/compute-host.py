@@ -113,9 +113,13 @@ def move(nova, server):
     while time.monotonic() < end:
         time.sleep(PAUSE)
         current = nova.server(server["id"])
-        if current is None or (not on(current, nova.host) and current["OS-EXT-STS:task_state"] is None):
+        if current is None:
             return None
         ours = [one for one in nova.migrations(server["id"]) if one["id"] not in known]
+        # The server is elsewhere before nova-compute here is done with it, which ends in ERROR if libvirt goes meanwhile.
+        done = all(one["status"] == "completed" for one in ours)
+        if done and not on(current, nova.host) and current["OS-EXT-STS:task_state"] is None:
+            return None
         if any(one["status"] in ("error", "failed", "cancelled") for one in ours):
             return f"the migration ended as {ours[0]['status']}; nova-compute of {nova.host} says why"
         # Without a host that would take it there is no migration, or none that gets anywhere.

@@ -63,15 +63,18 @@ class FakeNova:
         return Response(server=dict(server))
 
     def go_on(self, server):
-        """A migration takes two looks."""
+        """A migration takes two looks, and one more until its source is done with it."""
         server["looks"] = server.get("looks", 0) + 1
+        for one in self.state["migrations"]:
+            if one["instance_uuid"] == server["id"] and one["status"] == "post-migrating":
+                one["status"] = "completed"
         if server["looks"] < 2 or server["OS-EXT-STS:task_state"] is None:
             return
         server["OS-EXT-STS:task_state"] = None
         ours = [one for one in self.state["migrations"] if one["instance_uuid"] == server["id"]][-1]
         if server["fate"] == "moves":
             server["OS-EXT-SRV-ATTR:host"] = "other"
-            ours["status"] = "completed"
+            ours["status"] = "post-migrating"
         else:
             ours["status"] = "error"
 
