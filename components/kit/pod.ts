@@ -58,7 +58,7 @@ export interface ContainerPlan {
   liveness?: Probe;
   /** When it has started, asked every second, a command every 2 s; neither of the others is asked before. @default the same as liveness, else as readiness */
   startup?: Probe;
-  /** Seconds that a start may take; then the container is started anew. @default 300; a day where there is neither `startup` nor `liveness` */
+  /** Seconds that a start may take; then the container is started anew. @default 300 */
   startupSeconds?: number;
   /** Volumes it sees, beside the pod's scratch directories. @default none */
   mounts?: readonly MountPlan[];
@@ -132,12 +132,6 @@ const commonEnvironment = { LC_ALL: "C.UTF-8", HOME: "/tmp", PYTHONUNBUFFERED: "
 const defaultScratch = "64Mi";
 const defaultGracePeriod = 30;
 const defaultStartupSeconds = 300;
-/**
- * Seconds that a start may take where nothing says when to start a process anew: it waits for others, which may be away for
- * long, and would come no sooner by being ended. A day.
- */
-const patientStartupSeconds = 86_400;
-
 /** Seconds between two questions, seconds an answer may take, and failures in a row that count. */
 const readinessTiming = { periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 3 };
 const livenessTiming = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 };
@@ -304,9 +298,9 @@ function probes(
   const open: Probe | undefined = one.port === undefined ? undefined : { kind: "tcp" };
   const readiness = one.readiness ?? open;
   const liveness = one.liveness ?? open;
-  const mayEnd = one.startup ?? liveness;
-  const startup = mayEnd ?? readiness;
-  const seconds = one.startupSeconds ?? (mayEnd === undefined ? patientStartupSeconds : defaultStartupSeconds);
+  // A start that hangs is ended, also where nothing else is asked: some programs stay after an error that ended their work.
+  const startup = one.startup ?? liveness ?? readiness;
+  const seconds = one.startupSeconds ?? defaultStartupSeconds;
   const periodSeconds = startup?.kind === "exec" ? commandStartPeriod : 1;
   const failureThreshold = Math.ceil(seconds / periodSeconds);
   // What was answered to the same question at the start needs no early repetition.

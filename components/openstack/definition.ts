@@ -192,7 +192,7 @@ export interface ProcessDefinition {
   liveness?: Probe;
   /** When it has started; neither of the others is asked before. @default the same as liveness, else as readiness */
   startup?: Probe;
-  /** Seconds that a start may take; then the process is started anew. @default 300; a day where there is neither `startup` nor `liveness` */
+  /** Seconds that a start may take; then the process is started anew. @default 300 */
   startupSeconds?: number;
   /** Environment variables, never secrets. @default none */
   environment?: Record<string, string>;

@@ -53,6 +53,8 @@ export function metadataAgent(cloud: CloudFacts): ProcessDefinition {
     configFiles: [metadataAgentFile],
     // It listens when it knows its host and OVN; from then on the socket is there.
     readiness: exec("/bin/sh", "-c", `test -S ${cloud.path(service, "state")}/metadata_proxy`),
+    // Where Open vSwitch's database is not there yet it logs an error, does nothing from then on, and does not end.
+    startupSeconds: 120,
     talksTo: ["ovn-southbound", "nova"],
     scratch: ["run", "state"],
     beside: true,

@@ -26,6 +26,12 @@ export const apiPath = "/v2.1";
 
 /** Is there once Nova can put servers on the host. */
 const knownFile = "/tmp/known";
+/**
+ * Seconds until then. Many: it takes the rest of Nova, which may be away for longer than this process, and which need not
+ * wait until Kubernetes tries a process again that it has ended in vain.
+ */
+const knownSeconds = 1800;
+
 /** Moves servers away from the host, takes it out of Nova, and knows when Nova knows it. */
 const hostProgram = "compute-host.py";
 
@@ -48,6 +54,7 @@ export function computeProcess(cloud: CloudFacts): ProcessDefinition {
     name: "compute",
     image,
     readiness: exec("test", "-e", knownFile),
+    startupSeconds: knownSeconds,
     configFiles: [computeFile],
     talksTo: ["rabbitmq", "edge"],
     gracePeriod: callSeconds,
