@@ -3,6 +3,7 @@ import { site } from "./lab";
 import { type Cloud, coreDeployed } from "./support/cloud";
 import { assertTenant, makeTenant, removeTenant, type Tenant } from "./support/cloud-faults";
 import { assertVerified, cutAllPower, Witness, wellWithout } from "./support/core-faults";
+import { eventually } from "./support/wait";
 
 /** The short form of tests/long/12: everything at once instead of one after another. */
 describe("faults of the core cloud", function () {
@@ -44,7 +45,7 @@ describe("faults of the core cloud", function () {
 
   it("the power of all hosts cut at once: cloud and guest are back, the cloud unaided", async () => {
     console.log(`      power: well after ${(await cutAllPower(cloud)).toFixed(1)} s`);
-    await assertTenant(cloud, tenant);
+    await eventually("the user's token", 600, () => assertTenant(cloud, tenant).then(() => true));
     console.log(`      the guest was started by ${(await guest.restart()) ? "its owner" : "Nova"}`);
     await assertVerified(cloud);
   });
