@@ -3,10 +3,9 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { ovnDatabases } from "../../components/backing/ovn-facts";
 import type { StackCloud } from "../../lab/lab";
-import { TerminalReporter } from "../../lab/report";
-import { verify } from "../../lab/verify";
 import { site } from "./lab";
 import { type Cloud, coreDeployed, plannedResources, stackResources } from "./support/cloud";
+import { assertVerified } from "./support/core-faults";
 
 /** Port of libvirt, for hosts that migrate guests to each other. */
 const libvirtPort = 16514;
@@ -27,10 +26,7 @@ describe("the core cloud", function () {
   });
 
   it("runs a server on each of two hosts, by whose floating IPs they answer: npm run verify", async () => {
-    const lines: string[] = [];
-    const report = new TerminalReporter({ write: (line) => lines.push(line) });
-    assert.ok(await verify(site().lab, { hosts: 2 }, report), lines.join("\n"));
-    console.log(lines.at(-1));
+    console.log(await assertVerified(cloud, 2));
   });
 
   it("a second up would change nothing", async () => {

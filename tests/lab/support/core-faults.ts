@@ -15,11 +15,12 @@ export function processOf({ labels }: PodFacts): string {
   return [labels["app.kubernetes.io/name"], labels["app.kubernetes.io/component"]].filter(Boolean).join("-");
 }
 
-/** Fails unless `npm run verify` goes well, with a server on each of some hosts. */
-export async function assertVerified(cloud: Cloud, hosts = 1): Promise<void> {
+/** Fails unless `npm run verify` goes well, with a server on each of some hosts. Returns its table of steps and times. */
+export async function assertVerified(cloud: Cloud, hosts = 1): Promise<string> {
   const lines: string[] = [];
   const report = new TerminalReporter({ write: (line) => lines.push(line) });
   assert.ok(await verify(cloud.site.lab, { hosts }, report), lines.join("\n"));
+  return lines.at(-1) ?? "";
 }
 
 /** A guest that is to outlive what happens to the pods of its cloud. */
