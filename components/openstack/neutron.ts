@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { ConfigSections } from "../kit/config";
 import { http } from "../kit/probes";
 import type { CloudFacts, ProcessDefinition, ServiceFactory, SetupDefinition } from "./definition";
@@ -23,6 +25,7 @@ import {
 const service = "neutron";
 const file = "neutron.conf";
 const ml2File = "ml2_conf.ini";
+const ringModule = "neutron-ring.py";
 
 /** Bytes of a tunnel's headers behind the outer IP header: UDP 8, Geneve 8, the outer frame's Ethernet 14, and 8 of OVN's own options (OVN's installation guide of Neutron). */
 const geneveHeaders = 38;
@@ -63,8 +66,9 @@ export const neutron: ServiceFactory = (cloud) => ({
     {
       name: "api",
       wsgi: true,
-      // OVN's events are shared out among the workers of one start (Neutron's hash ring).
-      uwsgi: ["start-time = %t"],
+      // OVN's events are shared out among the workers of one start, and those of other pods (Neutron's hash ring).
+      uwsgi: ["start-time = %t", `import = ${cloud.path(service, "config")}/${ringModule}`],
+      files: { [ringModule]: readFileSync(join(__dirname, "scripts", ringModule), "utf8") },
       port: 9696,
       configFiles: [file, ml2File],
       environment: {

@@ -76,6 +76,12 @@ describe("Neutron", () => {
     assert.match(data["uwsgi.ini"] ?? "", /^start-time = %t$/m);
   });
 
+  it("tells the workers of its API, before they begin, to look often who deals with OVN's events", () => {
+    const files = filesOf(processOf("api"));
+    const [, module = ""] = /^import = (\S+)$/m.exec(files.get("/etc/stratiform/uwsgi.ini") ?? "") ?? [];
+    assert.match(files.get(module) ?? "", /^constants\.HASH_RING_CACHE_TIMEOUT = CACHE$/m);
+  });
+
   it("puts no credentials of the control plane on compute hosts", () => {
     const agent = processOf("ovn-metadata-agent");
     assert.equal(agent.perNode?.hosts, "compute");

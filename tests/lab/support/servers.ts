@@ -152,14 +152,18 @@ export class GuestServer {
 
   /** Waits until it is ACTIVE and nothing is done to it, on a host if one is given. */
   async active(limit: number, host?: string): Promise<ServerFacts> {
-    return eventually(`server ${this.id} to be ACTIVE${host === undefined ? "" : ` on ${host}`}`, limit, async () => {
-      const found = await this.facts();
-      const { status, fault, "OS-EXT-STS:task_state": task, "OS-EXT-SRV-ATTR:host": on } = found;
-      if (status === "ACTIVE" && task === null && (host === undefined || on === host)) {
-        return found;
+    const wanted = `server ${this.id} to be ACTIVE${host === undefined ? "" : ` on ${host}`}`;
+    const found = await eventually(wanted, limit, async () => {
+      const facts = await this.facts();
+      const { status, fault, "OS-EXT-STS:task_state": task, "OS-EXT-SRV-ATTR:host": on } = facts;
+      if (status === "ERROR" || (status === "ACTIVE" && task === null && (host === undefined || on === host))) {
+        return facts;
       }
       throw new Error(`it is ${status} on ${on} (${task}) ${fault?.message ?? ""}`);
     });
+    // Nothing but its owner gets it out of this state.
+    assert.notEqual(found.status, "ERROR", `${wanted}: ${found.fault?.message}`);
+    return found;
   }
 
   /** Waits until it is SHUTOFF and nothing is done to it. */
