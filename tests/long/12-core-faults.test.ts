@@ -38,6 +38,16 @@ describe("the core cloud heals itself", function () {
     );
   }
 
+  it("after its API for networks was rolled: servers that are made at once miss none of OVN's events", async () => {
+    for (let roll = 1; roll <= 3; roll++) {
+      await heals(`roll ${roll} of neutron-api`, async () => {
+        const pods = await cloud.pods("neutron", "api");
+        await site().kubectl("-n", "openstack", "rollout", "restart", "deployment/neutron-api");
+        return wellWithout(cloud, pods);
+      });
+    }
+  });
+
   it("after each of its pods was deleted, one after another", async () => {
     for (const pod of await cloud.pods()) {
       await heals(`${processOf(pod)} on ${pod.node}`, async () => {
