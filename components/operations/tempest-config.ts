@@ -133,3 +133,20 @@ export function tempestConfig(facts: TempestFacts, settings: readonly string[] =
   }
   return renderOslo(sections);
 }
+
+/** A test of Tempest that says of OpenStack what is no longer so. */
+export interface OutdatedTest {
+  /** Its name. */
+  test: string;
+  /** What has changed. */
+  because: string;
+}
+
+/** Tests that are left out of every run. Each is to go as soon as the Tempest of the images knows better. */
+export const outdatedTests: readonly OutdatedTest[] = [
+  {
+    test: "tempest.api.identity.admin.v3.test_credentials.CredentialsTestJSON.test_credentials_create_get_update_delete",
+    because:
+      "it changes type and project of a credential, which Keystone refuses since 2026.2 and since Debian's 27.0.0-3+deb13u6 (review 1002330 of OpenStack)",
+  },
+];
