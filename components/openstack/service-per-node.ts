@@ -6,7 +6,7 @@ import { labelsOf, selectorOf } from "../kit/labels";
 import type { ContainerPlan, MountPlan, PodPlan } from "../kit/pod";
 import type { VolumePlan } from "../kit/volumes";
 import { daemonSetSpec } from "../kit/workload";
-import type { NodeHosts, PerNode, ProcessDefinition } from "./definition";
+import type { CloudFacts, NodeHosts, PerNode, ProcessDefinition } from "./definition";
 import type { Furnishing } from "./furnish";
 import { detectedDirectory } from "./host-facts";
 import {
@@ -29,6 +29,15 @@ const roleLabels: Record<NodeHosts, string[]> = {
   gateway: ["stratiform.dev/gateway"],
   network: ["stratiform.dev/compute", "stratiform.dev/gateway"],
 };
+
+/** On which hosts, as the stack knows them. */
+const hostsAnnotation = "stratiform.dev/hosts";
+
+function hostsOf(facts: CloudFacts, hosts: NodeHosts): readonly string[] {
+  return hosts === "network"
+    ? [...new Set([...facts.hosts("compute"), ...facts.hosts("gateway")])]
+    : facts.hosts(hosts);
+}
 
 /** A process that runs once on every host of a kind, with what it reads. */
 export function laidPerNode(
@@ -64,8 +73,11 @@ export function laidPerNode(
       metadata: {
         name: `${definition.name}-${process.name}`,
         namespace: context.nodeNamespace,
-        // An update replaces no pod, so there is nothing to wait for: who needs one on its host asks it.
-        ...(perNode.onDelete ? { annotations: { "pulumi.com/skipAwait": "true" } } : {}),
+        annotations: perNode.onDelete
+          ? // An update replaces no pod, so there is nothing to wait for: who needs one on its host asks it.
+            { "pulumi.com/skipAwait": "true" }
+          : // With a further host this changes, though no pod that is there does: so that `up` waits for the new host's.
+            { [hostsAnnotation]: [...hostsOf(build.facts, perNode.hosts)].sort().join(" ") },
       },
       spec: daemonSetSpec({
         labels: labelsOf(context.cloud, definition.name, process.name),

@@ -77,6 +77,23 @@ describe("a cloud with processes on hosts", () => {
     }
   });
 
+  it("has a change, when a host is added, by which up waits for its pods, but for those that updates do not replace", () => {
+    const hostsIn = (one: Graph): Record<string, string> =>
+      Object.fromEntries(
+        daemonSets(one).map(({ name, body }) => {
+          const { annotations = {} } = body["metadata"] as { annotations?: Record<string, string> };
+          return [
+            name,
+            annotations["stratiform.dev/hosts"] ?? `awaited: ${annotations["pulumi.com/skipAwait"] !== "true"}`,
+          ];
+        }),
+      );
+    const names = hosts.map(({ name }) => name).join(" ");
+    assert.equal(hostsIn(graph)["openvswitch-host-network"], names);
+    assert.equal(hostsIn(wider)["openvswitch-host-network"], `${names} node-3`);
+    assert.equal(hostsIn(wider)["libvirt-libvirtd"], "awaited: false");
+  });
+
   it("keeps the keys of hosts' certificates secret", () => {
     for (const { kind, name, body } of objectsOf(graph)) {
       if (kind === "ConfigMap") assert.doesNotMatch(JSON.stringify(body), /PRIVATE KEY/, name);
