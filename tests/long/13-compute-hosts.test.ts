@@ -5,6 +5,7 @@ import { type Cloud, coreDeployed, nodeSpace, stackResources } from "../lab/supp
 import { GuestServer } from "../lab/support/servers";
 import { type HostConfig, textOf } from "../lab/support/site";
 import { assertSame, parseSnapshot, type Snapshot } from "../lab/support/snapshot";
+import { eventually } from "../lab/support/wait";
 
 /** Longest wait until the cloud is well again, in seconds: a bound against hanging. */
 const wellLimit = 600;
@@ -112,7 +113,7 @@ describe("compute hosts", function () {
   });
 
   it("is taken when it leaves the list: its server moves first, and the host is as it was", async () => {
-    await server.ssh("true");
+    await eventually("the server to let us in again", wellLimit, () => server.ssh("true").then(() => true));
     const uptime = await server.uptime();
     listed(false);
     const begin = Date.now();
