@@ -95,7 +95,9 @@ describe("compute hosts", function () {
   });
 
   it("is not taken while it has a server that cannot be moved, and the refusal names that server", async () => {
-    await server.action({ "os-migrateLive": { host: added, block_migration: "auto", force: false } });
+    if ((await hostOfServer()) !== added) {
+      await server.action({ "os-migrateLive": { host: added, block_migration: "auto", force: false } });
+    }
     await server.active(wellLimit, added);
     await server.action({ "os-stop": null });
     await server.stopped(wellLimit);
