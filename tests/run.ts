@@ -126,6 +126,11 @@ function stagesOf(level: Level, folder: string): Run[][] {
   return [first, [{ paths: pathsOf(-1), options, env }]].map((stage) => stage.filter(({ paths }) => paths.length > 0));
 }
 
+function sumOf(results: readonly LevelResult[]): Omit<LevelResult, "failures"> {
+  const sum = (key: "passed" | "failed" | "skipped"): number => results.reduce((total, one) => total + one[key], 0);
+  return { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped") };
+}
+
 /** Runs one level. */
 async function runLevel(name: string, level: Level, folder: string): Promise<Outcome> {
   const start = Date.now();
@@ -137,9 +142,9 @@ async function runLevel(name: string, level: Level, folder: string): Promise<Out
       if (output !== undefined) process.stdout.write(fs.readFileSync(output));
     }
   }
-  const sum = (key: "passed" | "failed" | "skipped"): number => results.reduce((total, one) => total + one[key], 0);
   return {
-    ...{ name, passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped") },
+    name,
+    ...sumOf(results),
     failures: results.flatMap(({ failures }) => failures),
     seconds: (Date.now() - start) / 1000,
   };
@@ -159,10 +164,8 @@ function printTable(outcomes: Outcome[]): void {
 }
 
 function lastLine(outcomes: Outcome[]): string {
-  const sum = (key: "passed" | "failed" | "skipped"): number =>
-    outcomes.reduce((total, outcome) => total + outcome[key], 0);
-  const skipped = sum("skipped");
-  return `${sum("passed")} passed, ${sum("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+  const { passed, failed, skipped } = sumOf(outcomes);
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
 async function main(names: string[]): Promise<number> {

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { argumentVector } from "../kit/catalogue";
@@ -8,6 +6,7 @@ import type { CloudFacts } from "./definition";
 import { addAuthority, type Furnishing } from "./furnish";
 import { type JobOwner, laidJob } from "./job";
 import { administratorAccess } from "./registration";
+import { scriptText } from "./script-text";
 import { inputDirectory } from "./steps";
 
 /** Image of the jobs that talk to the cloud's APIs. */
@@ -31,11 +30,6 @@ export interface AdministratorJobPlan {
   dependsOn: pulumi.Resource[];
 }
 
-/** A program in `components/openstack/scripts`, as text. */
-export function administratorScript(script: string): string {
-  return readFileSync(join(__dirname, "scripts", script), "utf8");
-}
-
 /**
  * A job that runs a program of ours as the cloud's administrator. All that it reads lies in one Secret: the program, its
  * input, and the credentials.
@@ -45,8 +39,8 @@ export function administratorJob(owner: JobOwner, name: string, plan: Administra
   const data = pulumi.all([plan.files, plan.adminPassword]).apply(
     ([files, adminPassword]): Record<string, string> => ({
       "clouds.yaml": administratorAccess(plan.facts, adminPassword),
-      [library]: administratorScript(library),
-      [plan.script]: administratorScript(plan.script),
+      [library]: scriptText(library),
+      [plan.script]: scriptText(plan.script),
       ...files,
     }),
   );

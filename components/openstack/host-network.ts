@@ -2,6 +2,7 @@ import { ovnTlsDirectory } from "../backing/ovn-facts";
 import { exec } from "../kit/probes";
 import type { CloudFacts, HostPath, ProcessDefinition, ServiceFactory } from "./definition";
 import { hostRun, hostState } from "./host-facts";
+import { nodeHosts } from "./node-hosts";
 
 const image = "ovn";
 /** Where processes of the host tell each other what was detected. */
@@ -36,7 +37,7 @@ function perHost(names: readonly string[], value: (name: string) => string | und
 /** Makes of a host what Open vSwitch needs, tells it its settings, and keeps both so. */
 function settings(cloud: CloudFacts): ProcessDefinition {
   const { networks } = cloud;
-  const hosts = [...new Set([...cloud.hosts("compute"), ...cloud.hosts("gateway")])];
+  const hosts = nodeHosts(cloud, "network");
   const gateways = networks.external === undefined ? [] : cloud.hosts("gateway");
   const { run, state, facts } = paths(cloud);
   const reason = "loads the kernel's module, makes tunnel devices, and sets addresses on the host";

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { ConfigSections } from "../kit/config";
 import { http } from "../kit/probes";
 import type { CloudFacts, ProcessDefinition, ServiceFactory, SetupDefinition } from "./definition";
@@ -10,6 +8,7 @@ import {
   metadataAgentSecret,
   southbound,
 } from "./neutron-metadata";
+import { scriptText } from "./script-text";
 import {
   authToken,
   authTokenSecret,
@@ -68,7 +67,7 @@ export const neutron: ServiceFactory = (cloud) => ({
       wsgi: true,
       // OVN's events are shared out among the workers of one start, and those of other pods (Neutron's hash ring).
       uwsgi: ["start-time = %t", `import = ${cloud.path(service, "config")}/${ringModule}`],
-      files: { [ringModule]: readFileSync(join(__dirname, "scripts", ringModule), "utf8") },
+      files: { [ringModule]: scriptText(ringModule) },
       port: 9696,
       configFiles: [file, ml2File],
       environment: {

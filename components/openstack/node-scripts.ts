@@ -1,6 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
 import type { PerNode } from "./definition";
+import { scriptText } from "./script-text";
 import { shellWord } from "./steps";
 
 /** Where a process on the hosts finds its shell files. */
@@ -24,10 +23,6 @@ export function releaseFile(order: number, cloud: string, service: string): stri
   return `${String(order).padStart(2, "0")}-${cloud}-${service}`;
 }
 
-function read(file: string): string {
-  return fs.readFileSync(path.join(__dirname, "scripts", file), "utf8");
-}
-
 /** Which of the two a process has. */
 export function hostScriptsOf(perNode: PerNode): HostScript[] {
   return (["release", "leave"] as const).filter((kind) => perNode[kind] !== undefined);
@@ -41,16 +36,16 @@ export function nodeScripts(
   const names = [perNode.prepare?.script, perNode.start?.script, ...(perNode.scripts ?? [])].filter(
     (name) => name !== undefined,
   );
-  const texts = Object.fromEntries(names.map((name) => [name, read(name)]));
+  const texts = Object.fromEntries(names.map((name) => [name, scriptText(name)]));
   const kinds = hostScriptsOf(perNode);
   const forHost = kinds.flatMap((kind) => {
     const plan = perNode[kind];
     const variables = { ...plan?.inputs, CLOUD: place.cloud, NODE_NAMESPACE: place.nodeNamespace };
-    return plan === undefined ? [] : [[hostScripts[kind].key, releaseScript(read(plan.script), variables)]];
+    return plan === undefined ? [] : [[hostScripts[kind].key, releaseScript(scriptText(plan.script), variables)]];
   });
   return {
     ...texts,
-    ...(kinds.length === 0 ? {} : { "install-release.sh": read("install-release.sh") }),
+    ...(kinds.length === 0 ? {} : { "install-release.sh": scriptText("install-release.sh") }),
     ...Object.fromEntries(forHost),
   };
 }
@@ -61,7 +56,7 @@ export function releaseScript(body: string, variables: Record<string, string>): 
   return [
     first,
     ...Object.entries(variables).map(([variable, value]) => `${variable}=${shellWord(value)}`),
-    read("release-library.sh").trimEnd(),
+    scriptText("release-library.sh").trimEnd(),
     ...rest,
   ].join("\n");
 }

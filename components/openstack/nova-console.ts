@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { ConfigSections } from "../kit/config";
 import { consoleTls } from "./console-tls";
 import type { CloudFacts, EndpointPort, ProcessDefinition } from "./definition";
+import { scriptText } from "./script-text";
 
 const program = "novncproxy.py";
 
@@ -40,7 +39,7 @@ export function consoleProcess(cloud: CloudFacts, file: string): ProcessDefiniti
       ...["--config-file", `${directory}/${file}`, "--config-dir", `${directory}/${file}.d`],
     ],
     configFiles: [file],
-    files: { [program]: readFileSync(join(__dirname, "scripts", program), "utf8") },
+    files: { [program]: scriptText(program) },
     port: consoleEndpoint.port,
     scratch: ["state"],
     talksTo: ["mariadb", "rabbitmq", "consoles"],

@@ -6,9 +6,10 @@ import { labelsOf, selectorOf } from "../kit/labels";
 import type { ContainerPlan, MountPlan, PodPlan } from "../kit/pod";
 import type { VolumePlan } from "../kit/volumes";
 import { daemonSetSpec } from "../kit/workload";
-import type { CloudFacts, NodeHosts, PerNode, ProcessDefinition } from "./definition";
+import type { NodeHosts, PerNode, ProcessDefinition } from "./definition";
 import type { Furnishing } from "./furnish";
 import { detectedDirectory } from "./host-facts";
+import { nodeHosts } from "./node-hosts";
 import {
   type HostScript,
   hostScripts,
@@ -32,12 +33,6 @@ const roleLabels: Record<NodeHosts, string[]> = {
 
 /** On which hosts, as the stack knows them. */
 const hostsAnnotation = "stratiform.dev/hosts";
-
-function hostsOf(facts: CloudFacts, hosts: NodeHosts): readonly string[] {
-  return hosts === "network"
-    ? [...new Set([...facts.hosts("compute"), ...facts.hosts("gateway")])]
-    : facts.hosts(hosts);
-}
 
 /** A process that runs once on every host of a kind, with what it reads. */
 export function laidPerNode(
@@ -77,7 +72,7 @@ export function laidPerNode(
           ? // An update replaces no pod, so there is nothing to wait for: who needs one on its host asks it.
             { "pulumi.com/skipAwait": "true" }
           : // With a further host this changes, though no pod that is there does: so that `up` waits for the new host's.
-            { [hostsAnnotation]: [...hostsOf(build.facts, perNode.hosts)].sort().join(" ") },
+            { [hostsAnnotation]: [...nodeHosts(build.facts, perNode.hosts)].sort().join(" ") },
       },
       spec: daemonSetSpec({
         labels: labelsOf(context.cloud, definition.name, process.name),
