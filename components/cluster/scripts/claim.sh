@@ -21,12 +21,7 @@ remove() {
     say "the machine is in the cluster under another name; it was left alone"
     return 0
   fi
-  local hook
-  for hook in /etc/stratiform/release.d/*; do
-    [ -x "$hook" ] || continue
-    say "running $hook"
-    "$hook" || fail "$HOST_NAME: $hook failed; the host was not released"
-  done
+  release_host
   systemctl stop stratiform-images.service 2>/dev/null || true
   stop_node
   remove_networks

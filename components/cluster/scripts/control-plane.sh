@@ -186,6 +186,8 @@ virtual_ip_answers() {
   if [ -e /run/stratiform/initialising ]; then ip -o addr show to "$VIRTUAL_IP/32" | grep -q .; else api_ready "$VIRTUAL_IP"; fi
 }
 
+api_is_gone() { [ -z "$(ss -Hltn 'sport = :6443')" ]; }
+
 remove() {
   lock
   if [ ! -f "$initialised" ] || ! is_ours; then return 0; fi
@@ -202,6 +204,9 @@ remove() {
   # Without its etcd member the host must not answer as an API server, nor start again.
   rm -f /etc/kubernetes/manifests/*.yaml
   [ -z "$VIRTUAL_IP" ] || systemctl disable --now --quiet keepalived.service || true
+  wait_for 60 "the end of the API server" api_is_gone || fail "$HOST_NAME: its API server does not end. Look at: journalctl -u kubelet"
+  systemctl stop kubelet.service
+  release_host
   peer_kubectl "$other" delete node "$HOST_NAME" --ignore-not-found
   rm -f "$initialised"
   say "$HOST_NAME has left the control plane"

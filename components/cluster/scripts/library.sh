@@ -228,6 +228,17 @@ empty_host() {
   done
 }
 
+# What upper strata want taken from a host that leaves: guests, bridges, files. They sign the host off where it is known, so
+# this comes while pods of other hosts can still be reached, which ends with the node. May be run again at any time.
+release_host() {
+  local hook
+  for hook in /etc/stratiform/release.d/*; do
+    [ -x "$hook" ] || continue
+    say "running $hook"
+    "$hook" || fail "$HOST_NAME: $hook failed; the host was not released"
+  done
+}
+
 # Labels and taints as the stack has them; those it no longer has are removed. What others set is left alone.
 converge_node() {
   local annotation="stratiform.dev/applied" before key

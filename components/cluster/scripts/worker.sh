@@ -38,6 +38,7 @@ remove() {
     empty_host
     drain || fail "$HOST_NAME: the node could not be drained; the host was left in the cluster"
     systemctl stop kubelet.service
+    release_host
     ask delete node "$HOST_NAME" --ignore-not-found || fail_undeleted
   fi
   rm -f "$state/initialised"
