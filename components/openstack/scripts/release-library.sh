@@ -22,8 +22,9 @@ inside() {
 # Nobody starts the pods again: the host is leaving.
 stop_kubelet() { systemctl stop kubelet.service 2>/dev/null || true; }
 
+# kill_containers [NAME]: those of a name, or all.
 kill_containers() {
-  for container in $(containers); do
+  for container in $(containers "$@"); do
     ctr --namespace k8s.io tasks kill --all --signal SIGKILL "$container" >/dev/null 2>&1 || true
   done
 }
