@@ -218,10 +218,14 @@ export interface ProcessDefinition {
   perNode?: PerNode;
 }
 
-/** A program (by catalogue name) with arguments; or the same with variables of its own: variable → input of the step. */
+/**
+ * A program (by catalogue name) with arguments; or the same with variables of its own: variable → input of the step; or
+ * programs one after another, where those of the step run beside each other.
+ */
 export type StepCommand =
   | readonly string[]
-  | { command: readonly string[]; environment: Readonly<Record<string, string>> };
+  | { command: readonly string[]; environment: Readonly<Record<string, string>> }
+  | { sequence: readonly (readonly string[])[] };
 
 /** A command that runs to its end. */
 export interface StepDefinition {
@@ -231,8 +235,6 @@ export interface StepDefinition {
   commands: readonly StepCommand[];
   /** Whether the commands run beside each other, as they have nothing to do with each other. All of them come to an end. @default false */
   beside?: boolean;
-  /** The commands are left out when this one, which changes nothing, ends well and its output has this text. @default they always run */
-  unless?: { command: readonly string[]; says: string };
   /** Files handed to it as `/etc/stratiform/input/<name>`, such as a password. @default none */
   inputs?: (secrets: ServiceSecrets) => Record<string, string>;
   /** Variables that its programs take from inputs, for programs that read a secret in no other way: variable → input. @default none */

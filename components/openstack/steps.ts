@@ -1,5 +1,5 @@
 import { argumentVector, type ImageEntry } from "../kit/catalogue";
-import type { StepDefinition } from "./definition";
+import type { StepCommand, StepDefinition } from "./definition";
 
 /** Where a step finds its inputs. */
 export const inputDirectory = "/etc/stratiform/input";
@@ -17,8 +17,14 @@ function exported(environment: Readonly<Record<string, string>>): string[] {
   ]);
 }
 
+/** A command, or several, as lines of the shell: each is told in the log before it runs. */
+interface Told {
+  told: string;
+  line: string;
+}
+
 /** One after another, or beside each other: then each failure is seen when all have ended. */
-function sequence(lines: readonly { told: string; line: string }[], beside: boolean): string[] {
+function joined(lines: readonly Told[], beside: boolean): string[] {
   if (!beside) {
     return lines.flatMap(({ told, line }) => [told, line]);
   }
@@ -33,30 +39,24 @@ function sequence(lines: readonly { told: string; line: string }[], beside: bool
 
 /** The shell program of a step: its commands, each told in the log; a failure of one is the step's. */
 export function stepScript(image: string, entry: ImageEntry, step: StepDefinition): string {
-  const line = (command: readonly string[]): string => argumentVector(image, entry, command).map(shellWord).join(" ");
-  const commands = step.commands.map((one) => {
-    const { command, environment } = "command" in one ? one : { command: one, environment: {} };
-    const alone = line(command);
-    const variables = exported(environment);
-    return {
-      told: `echo ${shellWord(`+ ${command.join(" ")}`)}`,
-      line: variables.length === 0 ? alone : `( ${[...variables, alone].join("; ")} )`,
-    };
+  const plain = (command: readonly string[]): Told => ({
+    told: `echo ${shellWord(`+ ${command.join(" ")}`)}`,
+    line: argumentVector(image, entry, command).map(shellWord).join(" "),
   });
+  const told = (one: StepCommand): Told => {
+    if ("sequence" in one) {
+      return { told: ":", line: `( ${joined(one.sequence.map(plain), false).join("; ")} )` };
+    }
+    if ("command" in one) {
+      const { told, line } = plain(one.command);
+      return { told, line: `( ${[...exported(one.environment), line].join("; ")} )` };
+    }
+    return plain(one);
+  };
   return [
     "set -eu",
     ...exported(step.environment ?? {}),
-    ...(step.unless === undefined
-      ? []
-      : [
-          // Its output stands in no pipe: there its failure would go unseen.
-          `found="$(${line(step.unless.command)})"`,
-          `if printf '%s\\n' "$found" | grep -qF -e ${shellWord(step.unless.says)}; then`,
-          `  echo ${shellWord(`${step.name}: done before`)}`,
-          "  exit 0",
-          "fi",
-        ]),
-    ...sequence(commands, step.beside ?? false),
+    ...joined(step.commands.map(told), step.beside ?? false),
     "",
   ].join("\n");
 }

@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import * as tls from "node:tls";
+import type { ImageEntry } from "../../components/kit/catalogue";
 import { debianCatalogue } from "../../components/kit/debian-catalogue";
 import { workloadPolicy } from "../../components/kit/network-policy";
 import { disjoint, renderOslo } from "../../components/kit/oslo";
@@ -83,7 +84,7 @@ describe("nova", () => {
   it("has no password in what everybody may read, nor in what is written into the database of cells", () => {
     assert.deepEqual(disjoint(definition.config, definition.secretConfig?.(blankSecrets) ?? {}), []);
     const commands = (definition.steps?.expand ?? [])
-      .flatMap((step) => step.commands.flatMap((one) => ("command" in one ? one.command : one)))
+      .map((step) => stepScript("nova", debianCatalogue["nova"] as ImageEntry, step))
       .join(" ");
     assert.match(commands, /\{scheme\}:\/\/\{username\}:\{password\}@\{hostname\}:\{port\}\/nova_cell0\?\{query\}/);
     assert.doesNotMatch(commands, /mysql|rabbit/);
@@ -140,30 +141,42 @@ describe("nova", () => {
     assert.ok(registrationList(facts, definitions).users.includes("nova-g1"));
   });
 
-  it("makes its cell once, and says so when asked again", async () => {
-    const step = definition.steps?.expand?.find((one) => one.name === "cell");
-    assert.ok(step);
+  it("enters its cells once, after the schema that they are in, and says so when asked again", async () => {
+    const line = definition.steps?.expand?.[0]?.commands.find((one) => "sequence" in one);
+    assert.ok(line && "sequence" in line);
+    assert.deepEqual(line.sequence[0], ["nova-manage", "api_db", "sync"]);
+    const [program, script, ...words] = line.sequence[1] ?? [];
+    assert.deepEqual([program, script, words[0]], ["python3", "/etc/stratiform/input/nova-cells.py", "cell1"]);
     await inDirectory((directory) => {
-      const manage = path.join(directory, "nova-manage");
       const cells = path.join(directory, "cells");
-      fs.writeFileSync(cells, "| cell0 | 0000 |\n");
-      // Lists what it has made, as nova-manage does, and makes a second one of the same name without a word.
-      fs.writeFileSync(
-        manage,
-        `#!/bin/sh\ncase "$2" in list_cells) [ ! -e ${directory}/broken ] && cat ${cells} ;; create_cell) echo "| $4 | 1111 |" >>${cells} ;; esac\n`,
-        { mode: 0o755 },
-      );
-      const entry = { uid: 1, gid: 1, programs: { "nova-manage": [manage] }, paths: {} };
-      const run = () => spawnSync("/bin/sh", ["-c", stepScript("nova", entry, step)], { encoding: "utf8" });
+      const run = () =>
+        spawnSync("python3", [path.join(scripts, "nova-cells.py"), ...words], {
+          encoding: "utf8",
+          env: { PATH: process.env["PATH"] ?? "", PYTHONPATH: fakes, PYTHONDONTWRITEBYTECODE: "1", CELLS: cells },
+        });
+      const wanted = ["cell0 none:// ", "cell1 {scheme}://"];
+      let first = "";
       for (const time of [1, 2]) {
-        const { status, stderr } = run();
+        const { status, stdout, stderr } = run();
         assert.equal(status, 0, stderr);
-        assert.equal(fs.readFileSync(cells, "utf8"), "| cell0 | 0000 |\n| cell1 | 1111 |\n", `time ${time}`);
+        const found = fs.readFileSync(cells, "utf8");
+        first ||= found;
+        assert.equal(found, first, `time ${time}`);
+        assert.equal(stdout.includes("cell cell1 is there"), time === 2, stdout);
       }
+      const lines = first.trim().split("\n");
+      assert.deepEqual(
+        lines.map((text, index) => text.startsWith(wanted[index] ?? "-")),
+        [true, true],
+        first,
+      );
+      assert.match(lines[0] ?? "", /\/nova_cell0\?/);
+      assert.doesNotMatch(lines[1] ?? "", /nova_cell0/);
       // A list that could not be had says nothing.
-      fs.writeFileSync(path.join(directory, "broken"), "");
+      const broken = "cell0 none:// database\nunreadable\n";
+      fs.writeFileSync(cells, broken);
       assert.notEqual(run().status, 0);
-      assert.equal(fs.readFileSync(cells, "utf8").split("\n").length, 3);
+      assert.equal(fs.readFileSync(cells, "utf8"), broken);
     });
   });
 });

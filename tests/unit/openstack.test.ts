@@ -235,6 +235,20 @@ describe("steps and keys", () => {
     }
   });
 
+  it("run a sequence beside others one after another, and end it where one fails", () => {
+    const entry = { uid: 1, gid: 1, programs: { sh: ["/bin/sh"] }, paths: {} };
+    const say = (words: string) => ["sh", "-c", words];
+    const run = (...sequence: string[]) => {
+      const step = { name: "x", beside: true, commands: [{ sequence: sequence.map(say) }, say("true")] };
+      return spawnSync("/bin/sh", ["-c", stepScript("image", entry, step)], { encoding: "utf8" });
+    };
+    const said = (stdout: string) => stdout.split("\n").filter((line) => /^(one|two)$/.test(line));
+    const well = run("sleep 0.2; echo one", "echo two");
+    assert.deepEqual([well.status, said(well.stdout)], [0, ["one", "two"]]);
+    const ill = run("exit 3", "echo two");
+    assert.deepEqual([ill.status, said(ill.stdout)], [3, []]);
+  });
+
   it("are as Fernet wants them: numbered, 32 bytes, URL-safe", () => {
     const keys = numberedKeys(Buffer.alloc(64, 0xfb).toString("base64"), 2);
     assert.deepEqual(Object.keys(keys), ["0", "1"]);
