@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { argumentVector } from "../kit/catalogue";
 import type { CloudContext } from "../kit/context";
 import { scriptJob } from "../kit/job";
+import { selectorOf } from "../kit/labels";
 import type { DatabaseServer } from "./galera";
 
 const image = "mariadb";
@@ -58,6 +59,7 @@ export function databaseJob(
         }),
         credentials: { secret: server.adminSecret, path: admin },
         size: { cpu: "10m", memory: "32Mi" },
+        near: selectorOf(context.cloud, image, "server"),
       },
     ),
   ];

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { argumentVector } from "../kit/catalogue";
 import type { CloudContext } from "../kit/context";
 import { scriptJob } from "../kit/job";
+import { selectorOf } from "../kit/labels";
 import type { MessageBus } from "./rabbitmq";
 import { busDefinitions } from "./rabbitmq-config";
 
@@ -63,6 +64,7 @@ export function busUserJob(
         }),
         credentials: { secret: bus.cookieSecret, path: cookie },
         size: { cpu: "50m", memory: "96Mi" },
+        near: selectorOf(context.cloud, image, "server"),
       },
     ),
   ];

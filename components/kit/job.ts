@@ -51,10 +51,12 @@ export interface HashedJobPlan {
   hostAliases?: readonly HostAlias[];
   /** Exit codes after which it is not tried anew. @default none */
   refusals?: readonly number[];
+  /** Labels of pods with the same image, on whose host it need not be pulled. @default none */
+  near?: Record<string, string>;
 }
 
 /**
- * A job whose name carries its image, its command, its variables and its input: it runs again exactly when one of them changes.
+ * A job whose name carries its image, its command, its variables, its place and its input: it runs again exactly when one of them changes.
  * @param name Pulumi name
  */
 export function hashedJob(name: string, place: JobPlace, plan: HashedJobPlan): k8s.batch.v1.Job {
@@ -68,8 +70,9 @@ export function hashedJob(name: string, place: JobPlace, plan: HashedJobPlan): k
     containers: [{ name: step, image, command, ...(env === undefined ? {} : { env }), mounts, size }],
     volumes: plan.volumes,
     ...(plan.hostAliases === undefined ? {} : { hostAliases: plan.hostAliases }),
+    ...(plan.near === undefined ? {} : { near: plan.near }),
   };
-  const carried = [image, command, ...(env === undefined ? [] : [env])];
+  const carried = [image, command, ...[env, plan.near].filter((one) => one !== undefined)];
   const objectName = pulumi
     .all([context.hashKey, plan.secret.metadata.name])
     .apply(([key, input]) => hashedName(`${service}-${step}`, key, ...carried, input));
@@ -102,6 +105,8 @@ export interface ScriptJobPlan {
   credentials: { secret: pulumi.Input<string>; path: string };
   /** What it asks for. */
   size: { cpu: string; memory: string };
+  /** Labels of pods with the same image, on whose host it need not be pulled. */
+  near: Record<string, string>;
 }
 
 /** A job that runs a shell file of ours. All that it reads but the credentials lies in one Secret. */
@@ -124,6 +129,7 @@ export function scriptJob(name: string, place: JobPlace, plan: ScriptJobPlan): k
       { volume: "credentials", path: plan.credentials.path },
     ],
     size: plan.size,
+    near: plan.near,
     secret,
   });
 }

@@ -114,6 +114,8 @@ export interface PodPlan {
   nodeSelector?: Record<string, string>;
   /** Labels of which its node must have one, whatever the value. @default any node */
   anyNodeLabel?: readonly string[];
+  /** Labels of pods on whose host it is put, where that has room: for what uses the same image. @default any node */
+  near?: Record<string, string>;
   /** Taints that it bears. @default none */
   tolerations?: readonly types.input.core.v1.Toleration[];
   /** The host's network in place of one of its own. NetworkPolicies do not hold there. @default its own */
@@ -168,7 +170,7 @@ export function podSpec(plan: PodPlan): PodSpec {
     ...(plan.hostNetwork === undefined ? {} : { hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" }),
     ...(plan.hostPid === undefined ? {} : { hostPID: true }),
     ...(plan.priorityClass === undefined ? {} : { priorityClassName: plan.priorityClass }),
-    ...(plan.anyNodeLabel === undefined ? {} : { affinity: { nodeAffinity: anyLabel(plan.anyNodeLabel) } }),
+    ...affinity(plan),
     ...(plan.hostAliases?.length
       ? { hostAliases: plan.hostAliases.map(({ ip, hostnames }) => ({ ip, hostnames })) }
       : {}),
@@ -214,6 +216,19 @@ export function exceptions(plan: PodPlan): string[] {
       return [`${name}: ${what.join(", ")}: ${exception.reason}`];
     }),
   ];
+}
+
+function affinity({ anyNodeLabel, near }: PodPlan): Pick<PodSpec, "affinity"> {
+  const rules = {
+    ...(anyNodeLabel === undefined ? {} : { nodeAffinity: anyLabel(anyNodeLabel) }),
+    ...(near === undefined ? {} : { podAffinity: preferred(near) }),
+  };
+  return Object.keys(rules).length === 0 ? {} : { affinity: rules };
+}
+
+function preferred(labels: Record<string, string>): types.input.core.v1.PodAffinity {
+  const podAffinityTerm = { labelSelector: { matchLabels: labels }, topologyKey: "kubernetes.io/hostname" };
+  return { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm }] };
 }
 
 /** Terms of node affinity are alternatives. */

@@ -8,6 +8,9 @@ rm -rf /var/log/apt /var/log/dbconfig-common /var/cache/debconf/*-old /var/lib/d
 # not those that Tempest runs.
 find /usr/lib/python3/dist-packages -type d -name tests -path '*/dist-packages/*/*' -not -path '*_tempest_plugin/*' \
   -prune -exec rm -rf {} + 2>/dev/null || true
+# Names of devices for udev, which does not run in a container, and the customs of languages that no message is in.
+rm -rf /usr/lib/udev/hwdb.bin /usr/lib/udev/hwdb.d
+find /usr/share/python-babel-localedata/locale-data -type f -not -name root.dat -not -name 'en*' -delete 2>/dev/null || true
 # shellcheck disable=SC2016 # dpkg-query's own variables
 dpkg-query -W -f '${db:Status-Status}\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n' \
   >/mnt/packages

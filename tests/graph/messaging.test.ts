@@ -123,6 +123,25 @@ describe("a cloud with a message bus, Placement and Glance", () => {
     }
   });
 
+  it("puts a job that uses a server's image on a host of that server, if there is room", () => {
+    for (const [name, server] of [
+      ["courier-messaging", "rabbitmq"],
+      ["glance-database", "mariadb"],
+    ] as const) {
+      const job = templates(graph("ha")).find((one) => one.object.name.startsWith(`${name}-`));
+      const terms = job?.template.spec.affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution;
+      const labels = terms?.[0]?.podAffinityTerm.labelSelector.matchLabels;
+      assert.ok(labels, name);
+      const servers = templates(graph("ha")).filter(({ template }) =>
+        Object.entries(labels).every(([key, value]) => template.metadata.labels[key] === value),
+      );
+      assert.deepEqual(
+        servers.map(({ object }) => `${object.kind} ${object.name}`),
+        [`StatefulSet ${server}`],
+      );
+    }
+  });
+
   it("gives a process with a volume one pod, that ends before its successor begins", () => {
     for (const name of ["lab", "ha"] as const) {
       for (const [workload, claim] of [

@@ -10,6 +10,13 @@ export interface Pod {
   securityContext?: { runAsNonRoot?: boolean; runAsUser?: number };
   containers: Container[];
   initContainers?: Container[];
+  affinity?: {
+    podAffinity?: {
+      preferredDuringSchedulingIgnoredDuringExecution: {
+        podAffinityTerm: { labelSelector: { matchLabels: Record<string, string> } };
+      }[];
+    };
+  };
   volumes?: {
     name: string;
     configMap?: { name: string };

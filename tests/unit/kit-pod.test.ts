@@ -249,6 +249,23 @@ describe("kit: pods", () => {
 });
 
 describe("kit: workloads", () => {
+  it("goes where pods of the same image run, if it may, beside where it must", () => {
+    const { affinity } = rendered(podSpec({ ...pod, near: { app: "mariadb" }, anyNodeLabel: ["a"] }));
+    assert.ok(affinity.nodeAffinity);
+    assert.deepEqual(affinity.podAffinity, {
+      preferredDuringSchedulingIgnoredDuringExecution: [
+        {
+          weight: 100,
+          podAffinityTerm: {
+            labelSelector: { matchLabels: { app: "mariadb" } },
+            topologyKey: "kubernetes.io/hostname",
+          },
+        },
+      ],
+    });
+    assert.equal(podSpec(pod).affinity, undefined);
+  });
+
   it("rolls a Deployment without a gap", () => {
     const spec = rendered(
       deploymentSpec({
