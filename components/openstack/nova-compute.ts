@@ -32,7 +32,7 @@ const knownFile = "/tmp/known";
  */
 const knownSeconds = 1800;
 
-/** Moves servers away from the host, takes it out of Nova, and knows when Nova knows it. */
+/** Moves servers away from the host, takes it out of Nova and Neutron, and knows when Nova knows it. */
 const hostProgram = "compute-host.py";
 
 /** Options that are each host's own: section and option, and the field of the pod that says it. */
@@ -93,6 +93,7 @@ export function computeProcess(cloud: CloudFacts): ProcessDefinition {
           NOVA_URL: `${cloud.endpoint("nova", "internal")}${apiPath}`,
         },
       },
+      release: { script: "release-nova.sh", order: 5, inputs: { PROGRAM: `${scriptsDirectory}/${hostProgram}` } },
       leave: { script: "leave-nova.sh", order: 10, inputs: { PROGRAM: `${scriptsDirectory}/${hostProgram}` } },
       // oslo.config takes options from variables of such names, before it looks into files.
       fields: Object.fromEntries(

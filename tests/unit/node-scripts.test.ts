@@ -9,6 +9,7 @@ import { openvswitch } from "../../components/openstack/host-network";
 import { keystone } from "../../components/openstack/keystone";
 import { libvirt } from "../../components/openstack/libvirt";
 import { nodeScripts, releaseFile, releaseScript } from "../../components/openstack/node-scripts";
+import { nova } from "../../components/openstack/nova";
 import { cloudArgs } from "../graph/programs/cloud-args";
 
 const components = path.join(__dirname, "../../components");
@@ -291,23 +292,54 @@ describe("a member of one of OVN's databases", () => {
 });
 
 describe("release scripts", () => {
-  const { definitions } = define(cloudArgs, debianCatalogue, [keystone, openvswitch, libvirt]);
+  const { definitions } = define(cloudArgs, debianCatalogue, [keystone, openvswitch, libvirt, nova]);
   const placeOf = (service: string) => ({ cloud: "blue", nodeNamespace: "blue-node", service });
   const released = definitions.flatMap((definition) =>
     definition.processes.flatMap(({ perNode }) => (perNode?.release ? [{ service: definition.name, perNode }] : [])),
   );
 
-  it("are there for guests and for networks, guests first, and know what they are for", () => {
+  const textOf = (service: string): string => {
+    const found = released.find((one) => one.service === service);
+    return nodeScripts(found?.perNode ?? assert.fail(), placeOf(service))["release.sh"] ?? "";
+  };
+
+  it("are there for agents, for guests and for networks, in this order, and know what they are for", () => {
     const names = released.map(({ service, perNode }) => releaseFile(perNode.release?.order ?? 0, "blue", service));
-    assert.deepEqual(names.sort(), ["10-blue-libvirt", "20-blue-openvswitch"]);
-    for (const { service, perNode } of released) {
-      const text = nodeScripts(perNode, placeOf(service))["release.sh"] ?? "";
+    assert.deepEqual(names.sort(), ["05-blue-nova", "10-blue-libvirt", "20-blue-openvswitch"]);
+    for (const { service } of released) {
+      const text = textOf(service);
       assert.match(text, /^#!\/bin\/sh\n/);
       assert.match(text, /^CLOUD=blue$/m);
       assert.match(text, /^NODE_NAMESPACE=blue-node$/m);
       assert.match(text, /^containers\(\) \{$/m);
       assert.equal(spawnSync("sh", ["-n"], { input: text }).status, 0);
     }
+  });
+
+  it("take a host's agents out of Neutron when they have ended, by nova-compute, which ends last; nothing else ends yet", () => {
+    const place = new Place({
+      systemctl: "exit 0",
+      // Each container has the name that is asked for.
+      ctr: 'case "$*" in *"containers ls"*) echo "$*" | sed "s/.*==//" ;; esac',
+    });
+    const { status, stderr } = spawnSync("sh", [], {
+      input: textOf("nova"),
+      encoding: "utf8",
+      env: { PATH: `${place.path("bin")}:/usr/bin:/bin` },
+    });
+    assert.equal(status, 0, stderr);
+    const done = place
+      .read("calls")
+      .split("\n")
+      .filter((line) => line.includes(" tasks "))
+      .map((line) => line.replace(/^.* tasks (exec|kill)( --\S+( \S+)?)* (?=ovn-|compute)/, "$1 "));
+    assert.deepEqual(done, [
+      "kill ovn-metadata-agent",
+      "exec ovn-controller ovn-appctl --timeout=10 -t /run/ovn/ovn-controller.ctl exit",
+      "exec compute python3 /etc/stratiform/scripts/compute-host.py sign-off",
+      "kill compute",
+    ]);
+    place.remove();
   });
 
   it("take guests, bridges, tunnels and files away", () => {
@@ -324,15 +356,13 @@ describe("release scripts", () => {
     }
     place.write("lib/blue/nova/instances/disk", "x");
     const body = (service: string) => {
-      const found = released.find((one) => one.service === service);
-      const text = nodeScripts(found?.perNode ?? assert.fail(), placeOf(service))["release.sh"] ?? "";
       const moves = {
         "/sys/class/net": "net",
         "/var/lib/stratiform": "lib",
         "/run/stratiform": "run",
         "/proc/[0-9]*": "none",
       };
-      return Object.entries(moves).reduce((all, [from, to]) => all.split(from).join(place.path(to)), text);
+      return Object.entries(moves).reduce((all, [from, to]) => all.split(from).join(place.path(to)), textOf(service));
     };
     for (const service of ["libvirt", "openvswitch"]) {
       const done = spawnSync("sh", [], {

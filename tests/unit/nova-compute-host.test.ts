@@ -38,6 +38,12 @@ const server = (name: string, fate: Fate = "moves", status = "ACTIVE") => ({
   "OS-EXT-STS:task_state": null,
 });
 
+const agents = [
+  { id: "agent-1", host: "node-2", binary: "ovn-controller" },
+  { id: "agent-2", host: "node-20", binary: "ovn-controller" },
+  { id: "agent-3", host: "node-2", binary: "neutron-ovn-metadata-agent" },
+];
+
 /** Runs the program once against this Nova. */
 function act(action: string, services: Service[], servers: ReturnType<typeof server>[], cellLooks = 0) {
   const program = [path.join(fakes, "try-compute-host.py"), path.join(scripts, "compute-host.py"), action];
@@ -45,7 +51,7 @@ function act(action: string, services: Service[], servers: ReturnType<typeof ser
     encoding: "utf8",
     // An older migration of the same server, which failed, is nobody's business.
     input: JSON.stringify({
-      ...{ services, servers, cellLooks },
+      ...{ services, servers, cellLooks, agents },
       migrations: [{ id: 1, instance_uuid: "id-a", status: "error" }],
     }),
     env: { PATH: process.env["PATH"], PYTHONPATH: fakes, PYTHONDONTWRITEBYTECODE: "1", STRATIFORM_PAUSE: "0.01" },
@@ -63,6 +69,15 @@ function act(action: string, services: Service[], servers: ReturnType<typeof ser
 }
 
 describe("compute-host.py", () => {
+  it("takes the host's agents out of Neutron, and nobody else's", () => {
+    const { status, calls } = act("sign-off", [service()], []);
+    assert.equal(status, 0);
+    assert.deepEqual(calls, [
+      ["delete", "/v2.0/agents/agent-1"],
+      ["delete", "/v2.0/agents/agent-3"],
+    ]);
+  });
+
   it("takes the host out of use, moves all servers, and leaves the rest alone", () => {
     const { status, calls, services, migrations } = act(
       "drain",

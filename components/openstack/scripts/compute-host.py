@@ -1,9 +1,10 @@
-"""Empties a compute host of its servers and takes it out of Nova, or gives it back. Runs beside nova-compute, as its user.
+"""Empties a compute host of its servers and takes it out of Nova and Neutron, or gives it back. Runs beside nova-compute, as its user.
 
     compute-host.py drain    takes the host out of use and moves its servers to others, or says which it cannot move
     compute-host.py forget   takes the emptied host out of Nova
     compute-host.py enable   waits until nova-compute of the host answers, and takes the host into use again
     compute-host.py known    waits until Nova can put servers on the host: nova-compute answers, and a cell has the host
+    compute-host.py sign-off takes the host's agents, which have ended, out of Neutron, which would list them as dead
 
 Each may be run again at any time. Exit code 78: it refuses for good, the reason is the last thing it says.
 """
@@ -204,8 +205,14 @@ def known(nova):
         time.sleep(PAUSE)
 
 
+def sign_off(network, host):
+    for agent in network.get("/v2.0/agents", params={"host": host}).json()["agents"]:
+        network.delete(f"/v2.0/agents/{agent['id']}")
+        say(f"{agent['binary']} of {host} is no agent of Neutron any more")
+
+
 def connect():
-    """Nova's API, with the credentials that nova-compute has itself."""
+    """Nova's API and Neutron's, with the credentials that nova-compute has itself."""
     conf = cfg.ConfigOpts()
     loading.register_auth_conf_options(conf, SECTION)
     loading.register_session_conf_options(conf, SECTION)
@@ -213,7 +220,7 @@ def connect():
     session = loading.load_session_from_conf_options(
         conf, SECTION, auth=loading.load_auth_from_conf_options(conf, SECTION)
     )
-    return adapter.Adapter(
+    nova = adapter.Adapter(
         session,
         service_type="compute",
         # Not by the catalogue: Nova enters it only when hosts are there.
@@ -222,15 +229,20 @@ def connect():
         connect_retries=5,
         status_code_retries=5,
     )
+    return nova, adapter.Adapter(session, service_type="network", interface="internal", connect_retries=2)
 
 
-def main(words, host, client):
-    actions = {"drain": drain, "forget": forget, "enable": enable, "known": known}
+def main(words, host, nova, network):
+    about_nova = {"drain": drain, "forget": forget, "enable": enable, "known": known}
+    actions = {
+        **{word: lambda action=action: action(Nova(nova, host)) for word, action in about_nova.items()},
+        "sign-off": lambda: sign_off(network, host),
+    }
     if len(words) != 1 or words[0] not in actions:
         say(f"compute-host.py: say one of {', '.join(actions)}")
         return 2
     try:
-        actions[words[0]](Nova(client, host))
+        actions[words[0]]()
     except Refusal as refusal:
         say(str(refusal))
         return REFUSED
@@ -238,4 +250,4 @@ def main(words, host, client):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ["OS_DEFAULT__HOST"], connect()))
+    sys.exit(main(sys.argv[1:], os.environ["OS_DEFAULT__HOST"], *connect()))

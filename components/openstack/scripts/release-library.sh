@@ -15,9 +15,12 @@ inside() {
   name="$1"
   shift
   for container in $(containers "$name"); do
-    timeout 20 ctr --namespace k8s.io tasks exec --exec-id "release-$$" "$container" "$@" >/dev/null 2>&1 || true
+    timeout 60 ctr --namespace k8s.io tasks exec --exec-id "release-$$" "$container" "$@" >/dev/null 2>&1 || true
   done
 }
+
+# Takes the host out of OVN.
+leave_ovn() { inside ovn-controller ovn-appctl --timeout=10 -t /run/ovn/ovn-controller.ctl exit; }
 
 # Nobody starts the pods again: the host is leaving.
 stop_kubelet() { systemctl stop kubelet.service 2>/dev/null || true; }

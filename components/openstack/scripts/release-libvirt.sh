@@ -2,8 +2,6 @@
 # Ends a cloud's guests on a host. Their files go with those of its networks, after this.
 
 stop_kubelet
-# The other containers are still needed: what runs after this signs the host off.
-kill_containers compute
 kill_containers libvirtd
 for unit in $(systemctl list-units --type=scope --all --plain --no-legend "stratiform-$CLOUD-guest-*.scope" | awk '{ print $1 }'); do
   systemctl kill --signal=SIGKILL "$unit" 2>/dev/null || true

@@ -2,8 +2,8 @@
 # Takes bridges, tunnels and all files of a cloud from a host.
 
 stop_kubelet
-# Takes the host out of OVN, and the datapath out of the kernel.
-inside ovn-controller ovn-appctl --timeout=10 -t /run/ovn/ovn-controller.ctl exit
+leave_ovn
+# Takes the datapath out of the kernel.
 inside ovs-vswitchd ovs-appctl --timeout=10 -t /run/openvswitch/ovs-vswitchd.ctl exit --cleanup
 kill_containers
 sleep 1

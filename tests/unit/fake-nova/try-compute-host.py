@@ -100,7 +100,20 @@ class FakeNova:
             self.state["migrations"].append({"id": 100 + len(self.calls), "instance_uuid": server["id"], "status": "running"})
 
 
+class FakeNeutron:
+    def __init__(self, state, calls):
+        self.state = state
+        self.calls = calls
+
+    def get(self, path, params):
+        assert path == "/v2.0/agents"
+        return Response(agents=[one for one in self.state.get("agents", []) if one["host"] == params["host"]])
+
+    def delete(self, path):
+        self.calls.append(["delete", path])
+
+
 nova = FakeNova(json.load(sys.stdin))
-code = program.main(sys.argv[2:], "node-2", nova)
+code = program.main(sys.argv[2:], "node-2", nova, FakeNeutron(nova.state, nova.calls))
 print(json.dumps({"calls": nova.calls, **nova.state}))
 sys.exit(code)
