@@ -145,8 +145,11 @@ export function hostImages(plan: ClusterPlan, host: HostArgs): HostImages {
         ...["kube-apiserver", "kube-controller-manager", "kube-scheduler"].map((name) => `${name}:${version}`),
       ]
     : [];
-  const kubeRouter = addonImage(plan, "kube-router").slice(mirror.registry.length + 1);
-  const all = [...tagged("pause"), ...control, kubeRouter, `kube-proxy:${version}`, ...tagged("coredns")];
+  // busybox makes volumes: the first ones would wait for it behind all images that are pulled then.
+  const addons = (["kube-router", "busybox"] as const).map((name) =>
+    addonImage(plan, name).slice(mirror.registry.length + 1),
+  );
+  const all = [...tagged("pause"), ...control, ...addons, `kube-proxy:${version}`, ...tagged("coredns")];
   return { controlPlane: lines(control), all: lines(all) };
 }
 

@@ -21,6 +21,7 @@ describe("the plan of a cluster", () => {
     assert.match(control.all, /^mirror\.example\/k8s\/pause:3\.10\.1 sha256:00\n/);
     assert.match(control.controlPlane, /^mirror\.example\/k8s\/etcd:3\.6\.16-0 -\n.*\/kube-apiserver:v1\.34\.4 -\n/);
     assert.equal(hostImages(plan, host(2, ["compute"])).controlPlane, "");
+    assert.match(control.all, /\nmirror\.example\/k8s\/kube-router:\S+ -\nmirror\.example\/k8s\/busybox:\S+ -\n/);
   });
 
   it("names the API by the load balancer's own name where that is a name, else by one on the hosts", () => {
