@@ -85,6 +85,13 @@ export function podNetwork(name: string, plan: ClusterPlan, opts: pulumi.CustomR
 const deafSeconds = 4;
 
 /**
+ * What is for a pod that no host has goes nowhere: without a route for it, as of all other hosts' pods after a power cut, it
+ * would leave by the default route, and whoever has such an address out there would answer. The routes of hosts are more
+ * exact than this one; like them it has kube-router's mark, by which the release of a host takes them all away.
+ */
+const nowhere = (podNetwork: string): string => `ip route replace unreachable ${podNetwork} proto 17`;
+
+/**
  * kube-router opens its BGP port a moment before it knows its neighbours. A neighbour that calls in that moment is cut
  * off and rests for 5 s, in which it cuts off whoever calls; two that rest in turn do so for minutes, and their pods do
  * not reach each other. A call that is not heard is repeated by TCP within seconds; one that is refused would be made
@@ -93,12 +100,14 @@ const deafSeconds = 4;
  * The rule stands in the table mangle: kube-router reads the table filter and writes it back whole, and would bring
  * back what was taken away in between. Its comment names it to the release of a host, where the pod ends too early.
  */
-const startScript = [
-  'rule="INPUT -p tcp --dport 179 --tcp-flags SYN,ACK SYN -m comment --comment kube-router-start -j DROP"',
-  "iptables -w -t mangle -C $rule 2>/dev/null || iptables -w -t mangle -I $rule",
-  `(sleep ${deafSeconds}; while iptables -w -t mangle -C $rule 2>/dev/null; do iptables -w -t mangle -D $rule; done) &`,
-  'exec kube-router "$@"',
-].join("\n");
+const startScript = (plan: ClusterPlan): string =>
+  [
+    nowhere(plan.podNetwork),
+    'rule="INPUT -p tcp --dport 179 --tcp-flags SYN,ACK SYN -m comment --comment kube-router-start -j DROP"',
+    "iptables -w -t mangle -C $rule 2>/dev/null || iptables -w -t mangle -I $rule",
+    `(sleep ${deafSeconds}; while iptables -w -t mangle -C $rule 2>/dev/null; do iptables -w -t mangle -D $rule; done) &`,
+    'exec kube-router "$@"',
+  ].join("\n");
 
 // Privileged and on the host's network: it is the host's network.
 function agentPod(plan: ClusterPlan): k8s.types.input.core.v1.PodSpec {
@@ -138,7 +147,7 @@ function agentContainer(plan: ClusterPlan): k8s.types.input.core.v1.Container {
   return {
     name: "kube-router",
     image: addonImage(plan, "kube-router"),
-    command: ["/bin/sh", "-c", startScript, "kube-router"],
+    command: ["/bin/sh", "-c", startScript(plan), "kube-router"],
     args: [
       "--run-router=true",
       "--run-firewall=true",

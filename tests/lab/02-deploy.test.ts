@@ -1,5 +1,6 @@
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
+import { defaultPodNetwork } from "../../components/cluster/defaults";
 import { deployed, site } from "./lab";
 import { pod, service, volumeClaim, webServer } from "./support/objects";
 import { filesWithSecrets, kubeconfigSecrets, pemSecret, type Secret } from "./support/secrets";
@@ -44,6 +45,14 @@ describe("pulumi up on bare hosts", function () {
       );
       return true;
     });
+  });
+
+  it("lets nothing out of a host that is for a pod nobody has", async () => {
+    const nobody = defaultPodNetwork.replace(/0\.0\/\d+$/, "255.254");
+    for (const host of site().hosts) {
+      const answer = await site().ssh(host, `ip route get ${nobody} 2>&1 || true`);
+      assert.match(answer, /unreachable|No route to host/i, `${host}: ${answer}`);
+    }
   });
 
   it("leaves no host deaf to its neighbours' routes", async () => {
