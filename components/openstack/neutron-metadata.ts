@@ -40,6 +40,12 @@ export function metadataAgentSecret(secrets: ServiceSecrets): ConfigSections {
   return { DEFAULT: { metadata_proxy_shared_secret: secrets.sharedSecret("metadata") } };
 }
 
+/**
+ * Seconds that the agent has for its end. It does not end when it is told to, and until it has ended nobody answers the
+ * host's virtual machines; what they ask is answered in less.
+ */
+const endSeconds = 5;
+
 /** The agent that answers virtual machines at 169.254.169.254, on every host that has some. */
 export function metadataAgent(cloud: CloudFacts): ProcessDefinition {
   const directory = cloud.path(service, "config");
@@ -55,6 +61,7 @@ export function metadataAgent(cloud: CloudFacts): ProcessDefinition {
     readiness: exec("/bin/sh", "-c", `test -S ${cloud.path(service, "state")}/metadata_proxy`),
     // Where Open vSwitch's database is not there yet it logs an error, does nothing from then on, and does not end.
     startupSeconds: 120,
+    gracePeriod: endSeconds,
     talksTo: ["ovn-southbound", "nova"],
     scratch: ["run", "state"],
     beside: true,
