@@ -48,6 +48,8 @@ const besideOptions = ["--no-sort", "--parallel", "--jobs", "2"];
 
 /** The mocha processes that run, to pass on signals. */
 const current = new Set<number>();
+/** Whether we were told to stop: what runs is waited for, and nothing else begins. */
+let stopped = false;
 
 function hasTests(folder: string): boolean {
   return (
@@ -136,6 +138,7 @@ async function runLevel(name: string, level: Level, folder: string): Promise<Out
   const start = Date.now();
   const results: LevelResult[] = [];
   for (const [number, stage] of stagesOf(level, folder).entries()) {
+    if (stopped) break;
     const running = stage.map((run, index) => resultOf(run, path.join(folder, `${name}-${number}-${index}.json`)));
     results.push(...(await Promise.all(running)));
     for (const { output } of stage) {
@@ -178,6 +181,7 @@ async function main(names: string[]): Promise<number> {
   const outcomes: Outcome[] = [];
   try {
     for (const name of names) {
+      if (stopped) break;
       const level = levels[name];
       if (level === undefined || !hasTests(path.join(__dirname, level.folder))) {
         console.log(`\n== ${name}: no tests`);
@@ -191,11 +195,12 @@ async function main(names: string[]): Promise<number> {
   }
   printTable(outcomes);
   console.log(lastLine(outcomes));
-  return outcomes.length > 0 && outcomes.every((outcome) => outcome.failed === 0) ? 0 : 1;
+  return !stopped && outcomes.length > 0 && outcomes.every((outcome) => outcome.failed === 0) ? 0 : 1;
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
+    stopped = true;
     // The level cleans up after itself; it gets Ctrl-C from the terminal, and anything else from here.
     if (signal === "SIGTERM") {
       for (const pid of current) process.kill(pid, signal);
