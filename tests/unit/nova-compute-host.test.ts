@@ -38,6 +38,12 @@ const server = (name: string, fate: Fate = "moves", status = "ACTIVE") => ({
   "OS-EXT-STS:task_state": null,
 });
 
+/** Looks at which a cell does not have the host yet, and at which Neutron is away. */
+interface Looks {
+  cellLooks?: number;
+  away?: number;
+}
+
 const agents = [
   { id: "agent-1", host: "node-2", binary: "ovn-controller" },
   { id: "agent-2", host: "node-20", binary: "ovn-controller" },
@@ -45,16 +51,23 @@ const agents = [
 ];
 
 /** Runs the program once against this Nova. */
-function act(action: string, services: Service[], servers: ReturnType<typeof server>[], cellLooks = 0) {
+function act(action: string, services: Service[], servers: ReturnType<typeof server>[], missed: Looks = {}) {
+  const { cellLooks = 0, away = 0 } = missed;
   const program = [path.join(fakes, "try-compute-host.py"), path.join(scripts, "compute-host.py"), action];
   const { status, stdout, stderr } = spawnSync("python3", program, {
     encoding: "utf8",
     // An older migration of the same server, which failed, is nobody's business.
     input: JSON.stringify({
-      ...{ services, servers, cellLooks, agents },
+      ...{ services, servers, cellLooks, away, agents },
       migrations: [{ id: 1, instance_uuid: "id-a", status: "error" }],
     }),
-    env: { PATH: process.env["PATH"], PYTHONPATH: fakes, PYTHONDONTWRITEBYTECODE: "1", STRATIFORM_PAUSE: "0.01" },
+    env: {
+      PATH: process.env["PATH"],
+      PYTHONPATH: fakes,
+      PYTHONDONTWRITEBYTECODE: "1",
+      STRATIFORM_PAUSE: "0.01",
+      STRATIFORM_SIGN_OFF_PATIENCE: "1",
+    },
   });
   const lines = stdout.trim().split("\n");
   const state = JSON.parse(lines.pop() || "{}") as {
@@ -70,12 +83,16 @@ function act(action: string, services: Service[], servers: ReturnType<typeof ser
 
 describe("compute-host.py", () => {
   it("takes the host's agents out of Neutron, and nobody else's", () => {
-    const { status, calls } = act("sign-off", [service()], []);
-    assert.equal(status, 0);
-    assert.deepEqual(calls, [
-      ["delete", "/v2.0/agents/agent-1"],
-      ["delete", "/v2.0/agents/agent-3"],
-    ]);
+    for (const away of [0, 3]) {
+      const { status, calls } = act("sign-off", [service()], [], { away });
+      assert.equal(status, 0);
+      assert.deepEqual(calls, [
+        ["delete", "/v2.0/agents/agent-1"],
+        ["delete", "/v2.0/agents/agent-3"],
+      ]);
+    }
+    const { status, said } = act("sign-off", [service()], [], { away: 1e9 });
+    assert.deepEqual([status, said], [78, "Neutron does not answer: nobody listens"]);
   });
 
   it("takes the host out of use, moves all servers, and leaves the rest alone", () => {
@@ -102,14 +119,14 @@ describe("compute-host.py", () => {
   });
 
   it("knows that Nova takes the host once it is up and a cell has it", () => {
-    const { status, said, looks } = act("known", [service({ looks: 2 })], [], 2);
+    const { status, said, looks } = act("known", [service({ looks: 2 })], [], { cellLooks: 2 });
     assert.deepEqual([status, said], [0, "node-2 takes servers"]);
     // Not yet: twice nothing, and once only a host whose name begins like its own.
     assert.equal(looks, -2);
   });
 
   it("takes no report of a process that has ended for one of the process that runs", () => {
-    const { status, services } = act("known", [service({ stale: 4 })], [], -1);
+    const { status, services } = act("known", [service({ stale: 4 })], [], { cellLooks: -1 });
     assert.equal(status, 0);
     // Looks 1 to 4 show the old report; the next one shows that somebody is there.
     assert.equal(services[0]?.looks, -5);

@@ -204,7 +204,7 @@ remove() {
   # Without its etcd member the host must not answer as an API server, nor start again.
   rm -f /etc/kubernetes/manifests/*.yaml
   [ -z "$VIRTUAL_IP" ] || systemctl disable --now --quiet keepalived.service || true
-  wait_for 60 "the end of the API server" api_is_gone || fail "$HOST_NAME: its API server does not end. Look at: journalctl -u kubelet"
+  wait_for 120 "the end of the API server" api_is_gone || fail "$HOST_NAME: its API server does not end. Look at: journalctl -u kubelet"
   systemctl stop kubelet.service
   release_host
   peer_kubectl "$other" delete node "$HOST_NAME" --ignore-not-found

@@ -30,6 +30,8 @@ PAUSE = float(os.environ.get("STRATIFORM_PAUSE", "2"))
 PATIENCE = 3600
 # Seconds in which nova-compute of a host that was replaced reports itself: its own interval is 10.
 UP_PATIENCE = 300
+# Seconds in which Neutron's API, or Keystone's, is there again where its pod has just left this very host.
+SIGN_OFF_PATIENCE = float(os.environ.get("STRATIFORM_SIGN_OFF_PATIENCE", "60"))
 REFUSED = 78
 MOVABLE = ("ACTIVE", "PAUSED")
 
@@ -206,9 +208,17 @@ def known(nova):
 
 
 def sign_off(network, host):
-    for agent in network.get("/v2.0/agents", params={"host": host}).json()["agents"]:
-        network.delete(f"/v2.0/agents/{agent['id']}")
-        say(f"{agent['binary']} of {host} is no agent of Neutron any more")
+    end = time.monotonic() + SIGN_OFF_PATIENCE
+    while True:
+        try:
+            for agent in network.get("/v2.0/agents", params={"host": host}).json()["agents"]:
+                network.delete(f"/v2.0/agents/{agent['id']}")
+                say(f"{agent['binary']} of {host} is no agent of Neutron any more")
+            return
+        except exceptions.ClientException as error:
+            if time.monotonic() > end:
+                raise Refusal(f"Neutron does not answer: {error}")
+        time.sleep(PAUSE)
 
 
 def connect():
@@ -229,7 +239,7 @@ def connect():
         connect_retries=5,
         status_code_retries=5,
     )
-    return nova, adapter.Adapter(session, service_type="network", interface="internal", connect_retries=2)
+    return nova, adapter.Adapter(session, service_type="network", interface="internal")
 
 
 def main(words, host, nova, network):

@@ -15,7 +15,7 @@ inside() {
   name="$1"
   shift
   for container in $(containers "$name"); do
-    timeout 60 ctr --namespace k8s.io tasks exec --exec-id "release-$$" "$container" "$@" >/dev/null 2>&1 || true
+    timeout 20 ctr --namespace k8s.io tasks exec --exec-id "release-$$" "$container" "$@" >/dev/null 2>&1 || true
   done
 }
 

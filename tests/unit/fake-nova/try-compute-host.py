@@ -107,6 +107,10 @@ class FakeNeutron:
 
     def get(self, path, params):
         assert path == "/v2.0/agents"
+        # It is away for a while.
+        self.state["away"] = self.state.get("away", 0) - 1
+        if self.state["away"] >= 0:
+            raise exceptions.ClientException("nobody listens")
         return Response(agents=[one for one in self.state.get("agents", []) if one["host"] == params["host"]])
 
     def delete(self, path):
