@@ -48,8 +48,8 @@ export function stepScript(image: string, entry: ImageEntry, step: StepDefinitio
       return { told: ":", line: `( ${joined(one.sequence.map(plain), false).join("; ")} )` };
     }
     if ("command" in one) {
-      const { told, line } = plain(one.command);
-      return { told, line: `( ${[...exported(one.environment), line].join("; ")} )` };
+      const alone = plain(one.command);
+      return { ...alone, line: `( ${[...exported(one.environment), alone.line].join("; ")} )` };
     }
     return plain(one);
   };
