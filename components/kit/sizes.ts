@@ -54,7 +54,7 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       },
       // As much memory as they were seen to hold.
       neutron: {
-        api: { replicas: 1, workers: 2, cpu: "100m", memory: "384Mi" },
+        api: { replicas: 1, workers: 1, cpu: "100m", memory: "256Mi" },
         "periodic-workers": { replicas: 1, workers: 1, cpu: "20m", memory: "160Mi" },
         "ovn-maintenance-worker": { replicas: 1, workers: 1, cpu: "20m", memory: "208Mi" },
         "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "20m", memory: "320Mi" },

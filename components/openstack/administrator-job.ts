@@ -12,6 +12,9 @@ import { inputDirectory } from "./steps";
 /** Image of the jobs that talk to the cloud's APIs. */
 const clientImage = "client";
 
+/** What they ask for: more than steps that run beside them, since whoever needs a service waits for its entry. */
+const cpu = "50m";
+
 /** What its programs share; they import it. */
 const library = "administrator.py";
 
@@ -56,6 +59,7 @@ export function administratorJob(owner: JobOwner, name: string, plan: Administra
     command: argumentVector(clientImage, context.entry(clientImage), program),
     furnishing,
     secret,
+    cpu,
     ...(plan.refusals === undefined ? {} : { refusals: plan.refusals }),
     dependsOn: plan.dependsOn,
   });

@@ -19,10 +19,11 @@ import { validateEndpointPlaces } from "../platform/validate-endpoint";
 import type { EndpointFacts, OpenStackCloudArgs } from "./args";
 import { type CloudBuild, cloudAuthority, endpointsFree, hostAliases, layEdge } from "./cloud-edge";
 import { cloudsYaml } from "./clouds-yaml";
-import { backingNames, connections, usesOvn } from "./connections";
+import { backingNames, connections, registers, usesOvn } from "./connections";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
 import { hostCertificates } from "./host-certificates";
+import { identityService } from "./registration";
 import { sweepJob } from "./registration-job";
 import { OpenStackService } from "./service";
 import { sharedSecrets } from "./service-secrets";
@@ -93,7 +94,7 @@ export class OpenStackCloud extends pulumi.ComponentResource {
       {
         ...{ facts, definitions: defined.definitions, adminPassword },
         // It takes out what nobody enters any more, so it need not wait for those who enter themselves.
-        dependsOn: [...edge.resources, ...(services.get("keystone")?.answers ?? [])],
+        dependsOn: [...edge.resources, ...(services.get(identityService)?.answers ?? [])],
       },
     );
 
@@ -311,7 +312,7 @@ function layServices(
         storageClass: cluster.apply((facts) => facts.storageClass),
         connections: net,
         adminPassword: shared.adminPassword,
-        edge: shared.edge,
+        identity: [...shared.edge, ...(there.get(identityService) ?? [])],
         sharedSecret,
         overrides: build.args.overrides?.[definition.name] ?? {},
         after: neededFrom(needs),
@@ -350,7 +351,7 @@ function setUp(services: Map<string, OpenStackService>): pulumi.Resource[] {
   return [...services.values()].flatMap((service) => service.setUp(answersOf));
 }
 
-/** Definitions in the order of their needs. @throws Error that names a circle */
+/** Definitions in the order of their needs; who is entered into Keystone comes after it. @throws Error that names a circle */
 export function inOrder(definitions: readonly ServiceDefinition[]): ServiceDefinition[] {
   const sorted: ServiceDefinition[] = [];
   const visit = (definition: ServiceDefinition, path: readonly string[]): void => {
@@ -360,7 +361,7 @@ export function inOrder(definitions: readonly ServiceDefinition[]): ServiceDefin
     if (sorted.includes(definition)) {
       return;
     }
-    for (const need of definition.needs ?? []) {
+    for (const need of [...(definition.needs ?? []), ...(registers(definition) ? [identityService] : [])]) {
       const needed = definitions.find((one) => one.name === need);
       if (needed !== undefined) {
         visit(needed, [...path, definition.name]);

@@ -214,6 +214,8 @@ export interface ProcessDefinition {
   beside?: boolean;
   /** It ends if Keystone refuses the service's user when it starts: the user is made before any process of the service. @default false */
   loginAtStart?: boolean;
+  /** It starts as soon as its service's steps are done: what else its service needs it asks only once it is asked itself. Backing services are there in any case. @default false: when all that its service needs answers */
+  startsAlone?: boolean;
   /** It runs once on every host of a kind. @default it is a number of equal pods anywhere */
   perNode?: PerNode;
 }
@@ -243,6 +245,8 @@ export interface StepDefinition {
   talksTo?: readonly string[];
   /** Key repositories that it reads. @default none */
   keyRepositories?: readonly string[];
+  /** CPU it asks for, in Kubernetes' units: more for a step that much else waits for, while other steps run. @default "20m" */
+  cpu?: string;
 }
 
 /**
@@ -319,7 +323,7 @@ export interface ServiceDefinition {
     secretConfig?: (secrets: ServiceSecrets) => ConfigFiles;
     /** Before any process of the release runs. */
     expand?: readonly StepDefinition[];
-    /** When every process runs the release. */
+    /** When every process runs the release, but for those on hosts, which may follow host by host. */
     after?: readonly StepDefinition[];
   };
   /** Jobs as the administrator, once the service answers; beside each other. @default none */

@@ -70,6 +70,7 @@ export const glance: ServiceFactory = (cloud) => ({
       // Each upload has a worker to itself, for minutes: with all at work nobody would answer a question over HTTP.
       readiness: tcp(),
       talksTo: ["mariadb", "memcached", "edge"],
+      startsAlone: true,
       claims: [{ name: "images", path: "state" }],
       gracePeriod: transferSeconds,
     },

@@ -5,8 +5,8 @@ import { hashedJob } from "../kit/job";
 import { stepsProcess } from "./connections";
 import type { Furnishing } from "./furnish";
 
-/** What a job asks for: it runs for seconds, at the start of everything. */
-const jobSize = { cpu: "50m", memory: "128Mi" };
+/** What a job asks for unless it says otherwise: it runs for seconds, at the start of everything. */
+const jobSize = { cpu: "20m", memory: "128Mi" };
 
 /** Whose job it is. */
 export interface JobOwner {
@@ -31,6 +31,8 @@ export interface JobPlan {
   secret: k8s.core.v1.Secret;
   /** Exit codes after which it is not tried anew. @default none */
   refusals?: readonly number[];
+  /** CPU it asks for. @default "20m" */
+  cpu?: string | undefined;
   /** What must be there before. */
   dependsOn: pulumi.Resource[];
 }
@@ -38,10 +40,10 @@ export interface JobPlan {
 /** A job of a service: it runs again exactly when its image, its command or its input changes. */
 export function laidJob(owner: JobOwner, step: string, plan: JobPlan): k8s.batch.v1.Job {
   const { context, definition, parent } = owner;
-  const { furnishing, dependsOn, ...rest } = plan;
+  const { furnishing, dependsOn, cpu = jobSize.cpu, ...rest } = plan;
   return hashedJob(
     `${owner.name}-${step}`,
     { context, service: definition.name, process: stepsProcess, step, parent, dependsOn },
-    { ...rest, ...furnishing, size: jobSize, hostAliases: context.hostAliases },
+    { ...rest, ...furnishing, size: { ...jobSize, cpu }, hostAliases: context.hostAliases },
   );
 }

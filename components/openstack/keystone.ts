@@ -61,6 +61,8 @@ export const keystone: ServiceFactory = (cloud) => ({
         inputs: (secrets) => ({ "admin-password": secrets.adminPassword }),
         environment: { OS_BOOTSTRAP_PASSWORD: "admin-password" },
         keyRepositories: ["fernet-keys", "credential-keys"],
+        // All others wait for Keystone, while their own schemas are made beside this.
+        cpu: "100m",
       },
     ],
     after: [{ name: "contract", commands: [["keystone-manage", "db_sync", "--contract"]] }],

@@ -76,6 +76,7 @@ export const neutron: ServiceFactory = (cloud) => ({
       },
       readiness: http("/"),
       talksTo: serverTargets,
+      startsAlone: true,
       scratch: ["state"],
     },
     worker(cloud, "periodic-workers"),
@@ -95,6 +96,7 @@ function worker(cloud: CloudFacts, name: string): ProcessDefinition {
     command: [`neutron-${name}`, ...files, "--config-dir", `${directory}/${file}.d`],
     configFiles: [file, ml2File],
     talksTo: serverTargets,
+    startsAlone: true,
     scratch: ["state"],
     beside: true,
   };

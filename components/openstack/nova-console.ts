@@ -43,5 +43,6 @@ export function consoleProcess(cloud: CloudFacts, file: string): ProcessDefiniti
     port: consoleEndpoint.port,
     scratch: ["state"],
     talksTo: ["mariadb", "rabbitmq", "consoles"],
+    startsAlone: true,
   };
 }

@@ -38,6 +38,7 @@ export const placement: ServiceFactory = (cloud) => ({
       // Its list of versions, which needs neither a token nor the database.
       readiness: http("/"),
       talksTo: ["mariadb", "memcached", "edge"],
+      startsAlone: true,
     },
   ],
 });

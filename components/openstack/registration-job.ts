@@ -3,6 +3,7 @@ import { administratorJob } from "./administrator-job";
 import type { CloudFacts, ServiceDefinition } from "./definition";
 import type { JobOwner } from "./job";
 import {
+  identityService,
   loginAtStart,
   type Registration,
   type RegistrationList,
@@ -59,7 +60,7 @@ export function sweepJob(
   },
 ): pulumi.Resource {
   const wanted = registrationList(plan.facts, plan.definitions);
-  return keystoneJob({ ...owner, definition: { name: "keystone" } }, "sweep", "sweep", {
+  return keystoneJob({ ...owner, definition: { name: identityService } }, "sweep", "sweep", {
     ...plan,
     wanted,
     password: pulumi.output<Record<string, string>>({}),

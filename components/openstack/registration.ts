@@ -20,6 +20,9 @@ export interface RegistrationList {
   services: { type: string; name: string }[];
 }
 
+/** The service that all others are entered into. */
+export const identityService = "keystone";
+
 /** Generation of the services' credentials: a rotation adds users of the next one before it removes these. */
 export const credentialGeneration = 1;
 

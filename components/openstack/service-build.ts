@@ -33,8 +33,8 @@ export interface OpenStackServiceArgs {
   after: pulumi.Resource[];
   /** What of it is no service but a backing one. Databases and steps that call nobody else wait for no more. */
   backing: pulumi.Resource[];
-  /** The edge, which the step that enters the service into Keystone goes through. */
-  edge: pulumi.Resource[];
+  /** Keystone and the edge: by these the service is entered there. None for Keystone itself, but the edge. */
+  identity: pulumi.Resource[];
 }
 
 /** What the parts of one service share while they are laid. */

@@ -50,6 +50,7 @@ function stepJob(build: ServiceBuild, step: StepDefinition, dependsOn: pulumi.Re
     command: ["/bin/sh", "-c", stepScript(image, entry, step)],
     furnishing,
     secret,
+    cpu: step.cpu,
     dependsOn,
   });
 }

@@ -36,12 +36,13 @@ export class OpenStackService extends pulumi.ComponentResource {
 
     const beforeSteps = stepsStayInside(args.definition) ? args.backing : args.after;
     const expanded = laidSteps(build, "expand", [...databases, ...beforeSteps, ...policies]);
-    const user = userJob(build, [...args.edge, ...args.after, ...policies]);
+    const user = userJob(build, [...args.identity, ...policies]);
     const bus = layBusUser(build, [...args.backing, ...policies]);
-    const running = layProcesses(build, [...expanded, ...user, ...bus, ...args.after, ...policies]);
-    const contracted = laidSteps(build, "after", [...expanded, ...running]);
-    const registered = registrationJob(build, [...running, ...args.edge, ...args.after]);
-    this.answers = [...running, ...registered];
+    const prepared = [...expanded, ...bus, ...args.backing, ...policies];
+    const running = layProcesses(build, prepared, [...user, ...args.after]);
+    const contracted = laidSteps(build, "after", [...expanded, ...running.anywhere]);
+    const registered = registrationJob(build, [...running.anywhere, ...args.identity, ...args.after]);
+    this.answers = [...running.anywhere, ...running.onHosts, ...registered];
     this.done = [...this.answers, ...contracted];
     this.registerOutputs({});
   }
@@ -62,22 +63,36 @@ function stepsStayInside(definition: ServiceDefinition): boolean {
   return names.every((name) => backingNames.includes(name));
 }
 
-/** The processes in their order; those that may roll together do. */
-function layProcesses(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
-  const running: pulumi.Resource[] = [];
-  let previous = dependsOn;
+/**
+ * The processes in their order; those that may roll together do.
+ * @param prepared what each of them waits for
+ * @param needed what those wait for that do not start alone
+ */
+function layProcesses(
+  build: ServiceBuild,
+  prepared: pulumi.Resource[],
+  needed: pulumi.Resource[],
+): { anywhere: pulumi.Resource[]; onHosts: pulumi.Resource[] } {
+  const anywhere: pulumi.Resource[] = [];
+  const onHosts: pulumi.Resource[] = [];
+  let previous: pulumi.Resource[] = [];
   let together: pulumi.Resource[] = [];
   for (const process of build.definition.processes) {
     if (process.beside !== true && together.length > 0) {
       previous = together;
       together = [];
     }
-    const made = layProcess(build, process, previous);
-    running.push(...made);
-    // Those on the hosts find each other in any order: nobody waits for them.
-    together.push(...(process.perNode === undefined ? made : []));
+    const before = process.startsAlone === true ? [...prepared, ...previous] : [...prepared, ...needed, ...previous];
+    const made = layProcess(build, process, before);
+    if (process.perNode !== undefined) {
+      // Those on the hosts find each other in any order: no other process waits for them.
+      onHosts.push(...made);
+    } else {
+      anywhere.push(...made);
+      together.push(...made);
+    }
   }
-  return running;
+  return { anywhere, onHosts };
 }
 
 /** The databases and the user that may use just these. */

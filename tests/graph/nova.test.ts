@@ -95,6 +95,21 @@ describe("nova on a cluster", () => {
     assert.match(files["leave.sh"] ?? "", /^#!\/bin\/sh\nPROGRAM=\/etc\/stratiform\/scripts\/compute-host\.py\n/);
   });
 
+  it("ends its schema's change and enters its API without waiting for compute hosts, which others do wait for", () => {
+    const made = (kind: string, name: RegExp) => {
+      const found = objectsOf(graph()).find((one) => one.kind === kind && name.test(one.name));
+      assert.ok(found, `${kind} ${name}`);
+      return found.resource;
+    };
+    const compute = made("DaemonSet", /^nova-compute$/);
+    for (const job of [/^nova-data-/, /^nova-register-/]) {
+      assert.ok(graph().precedes(made("Deployment", /^nova-conductor$/), made("Job", job)), String(job));
+      assert.ok(!graph().precedes(compute, made("Job", job)), String(job));
+    }
+    assert.ok(graph().precedes(made("Job", /^placement-register-/), compute));
+    assert.ok(!graph().precedes(made("Deployment", /^keystone-api$/), made("Deployment", /^placement-api$/)));
+  });
+
   it("rolls just those that read a file when an option in it changes", () => {
     const [before, after] = [graph().inputs(), graph("option").inputs()];
     const changed = [...after.keys()]

@@ -54,6 +54,14 @@ describe("the order of a service's parts", () => {
     assert.ok(graph.precedes(step, made("Deployment", /^stage-conductor$/)));
   });
 
+  it("has a process that starts alone wait for the steps, but not for Keystone or the user", () => {
+    const alone = made("Deployment", /^stage-listener$/);
+    assert.ok(graph.precedes(made("Job", /^stage-schema-/), alone));
+    assert.ok(!graph.precedes(made("Deployment", /^keystone-api$/), alone));
+    assert.ok(!graph.precedes(made("Job", /^stage-user-/), alone));
+    assert.ok(graph.precedes(alone, made("Job", /^stage-register-/)));
+  });
+
   it("gives who reaches consoles a certificate, a way to the hosts, and a route of the edge", () => {
     const deployment = objectsOf(graph).find((one) => one.kind === "Deployment" && one.name === "stage-console");
     assert.match(JSON.stringify(deployment?.body), /"secretName":"console-tls"/);

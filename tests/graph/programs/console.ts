@@ -15,6 +15,7 @@ const stage: ServiceFactory = () => ({
   processes: [
     { name: "conductor", command: ["python3"], loginAtStart: true },
     { name: "scheduler", command: ["python3"], beside: true },
+    { name: "listener", command: ["python3"], beside: true, startsAlone: true },
     { name: "api", command: ["python3"], port: 8123 },
     { name: "console", command: ["python3"], port: 6080, beside: true, talksTo: ["consoles"] },
   ],

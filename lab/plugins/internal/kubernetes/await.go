@@ -20,13 +20,14 @@ const skipAwait = "pulumi.com/skipAwait"
 // pace are the intervals of waiting; tests shorten them.
 type pace struct {
 	poll   time.Duration // between looks at an object that does not change; changes are seen at once
+	retry  time.Duration // between tries while a CRD or a namespace appears
 	status time.Duration // between status lines
 	appear time.Duration // for a CRD or a namespace to appear
 	stuck  time.Duration // that a container may be in a state of error before waiting ends
 }
 
 // appear is about what the official plugin's five retries come to.
-var defaultPace = pace{poll: 2 * time.Second, status: 5 * time.Second, appear: 30 * time.Second, stuck: 30 * time.Second}
+var defaultPace = pace{poll: 5 * time.Second, retry: 500 * time.Millisecond, status: 5 * time.Second, appear: 30 * time.Second, stuck: 30 * time.Second}
 
 // defaultTimeout is the official plugin's.
 const defaultTimeout = 10 * time.Minute

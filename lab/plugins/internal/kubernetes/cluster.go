@@ -156,7 +156,7 @@ func (p *Plugin) eventually(ctx context.Context, conn *connection, obj *unstruct
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("interrupted: %w", err)
-		case <-time.After(p.pace.poll / 4):
+		case <-time.After(p.pace.retry):
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // quick is the pace of tests.
-var quick = pace{poll: 5 * time.Millisecond, status: 10 * time.Millisecond, appear: 60 * time.Millisecond, stuck: 40 * time.Millisecond}
+var quick = pace{poll: 5 * time.Millisecond, retry: time.Millisecond, status: 10 * time.Millisecond, appear: 60 * time.Millisecond, stuck: 40 * time.Millisecond}
 
 // kinds that the fake cluster has, with the name of their lists.
 var kinds = []struct {
