@@ -3,8 +3,9 @@ import { execFileSync } from "node:child_process";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { newSshKey } from "../ssh-keys";
 import { engine } from "./support/engine";
-import { newHostKey, type SshServer, startSshServer } from "./support/ssh-server";
+import { type SshServer, startSshServer } from "./support/ssh-server";
 import { type Config, type Outcome, Stack } from "./support/stack";
 
 describe("remote steps and certificates", function () {
@@ -88,7 +89,7 @@ describe("remote steps and certificates", function () {
 
   it("never reach a host with another key, and fail within seconds", async () => {
     const seen = server.received.length;
-    stack.configure(configuration({ stdin: "never-to-be-sent", trigger: "two", hostKey: newHostKey().public }));
+    stack.configure(configuration({ stdin: "never-to-be-sent", trigger: "two", hostKey: newSshKey().public }));
     const outcome = await stack.upFails();
     assert.match(outcome.text, /host key mismatch/);
     assert.ok(outcome.milliseconds < 30_000, `it took ${outcome.milliseconds} ms`);

@@ -1,5 +1,5 @@
 import * as assert from "node:assert/strict";
-import { utils } from "ssh2";
+import { newSshKey } from "../ssh-keys";
 import { assertBare, site } from "./lab";
 import { assertSays, refusal } from "./support/refusal";
 import type { ClusterConfig, HostConfig, StackFile } from "./support/site";
@@ -37,7 +37,7 @@ describe("bad input on bare hosts", function () {
         change: (stack) => {
           host(stack, 0).port = 2;
           host(stack, 1).address = host(stack, 1).address.replace(/\d+$/, "250");
-          host(stack, 2).hostKey = utils.generateKeyPairSync("ed25519").public;
+          host(stack, 2).hostKey = newSshKey().public;
         },
       });
     });
@@ -56,7 +56,7 @@ describe("bad input on bare hosts", function () {
   });
 
   it("a wrong SSH key is refused by every host, and each is named", async () => {
-    const { private: input } = utils.generateKeyPairSync("ed25519");
+    const { private: input } = newSshKey();
     const text = await refusal(site(), {
       prepare: async () => {
         const set = await site().lab.pulumi(["config", "set", "--secret", "stratiform:sshPrivateKey"], { input });

@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { type Connection, Server, utils } from "ssh2";
+import { newSshKey } from "../../ssh-keys";
 
 /** A command that a client has run. */
 export interface Received {
@@ -23,16 +24,10 @@ export interface SshServer {
   close(): Promise<void>;
 }
 
-/** A public key as `<type> <key>`. */
-export function newHostKey(): { private: string; public: string } {
-  const key = utils.generateKeyPairSync("ed25519");
-  return { private: key.private, public: key.public.split(" ").slice(0, 2).join(" ") };
-}
-
 /** Starts an SSH server on a free port of 127.0.0.1. Every command reads its standard input to the end, and succeeds. */
 export async function startSshServer(): Promise<SshServer> {
-  const host = newHostKey();
-  const client = utils.generateKeyPairSync("ed25519");
+  const host = newSshKey();
+  const client = newSshKey();
   const allowed = utils.parseKey(client.public);
   if (allowed instanceof Error) throw allowed;
   const received: Received[] = [];
