@@ -262,6 +262,12 @@ export function definitionProblems(definition: ServiceDefinition, all: readonly 
         (process) =>
           `${where}: process ${process.name} runs on hosts, and listens or talks to somebody, without the host's network; give it perNode.hostNetwork`,
       ),
+    ...definition.processes
+      .filter(({ loginAtStart, startsAlone }) => loginAtStart && startsAlone)
+      .map(
+        (process) =>
+          `${where}: process ${process.name} logs in at its start, so it cannot start alone: remove startsAlone or loginAtStart`,
+      ),
     ...(definition.messaging === true && !definition.needs?.includes("rabbitmq")
       ? [`${where}: has messaging, but does not need rabbitmq; add it to its needs`]
       : []),

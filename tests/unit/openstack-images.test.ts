@@ -198,6 +198,14 @@ describe("a service on the message bus", () => {
     assert.deepEqual(found, ["definition courier: has messaging, but does not need rabbitmq; add it to its needs"]);
   });
 
+  it("has no process that starts alone and logs in at its start", () => {
+    const processes = [{ name: "worker", loginAtStart: true, startsAlone: true }];
+    const found = definitionProblems({ ...courier, processes }, [...definitions, courier]);
+    assert.deepEqual(found, [
+      "definition courier: process worker logs in at its start, so it cannot start alone: remove startsAlone or loginAtStart",
+    ]);
+  });
+
   it("wants the image of it in the release", () => {
     const { rabbitmq: _, ...images } = args.release.images;
     const { errors } = validateCloud({ ...args, release: { ...args.release, images } }, [() => courier]);
