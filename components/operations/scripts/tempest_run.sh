@@ -14,7 +14,8 @@ mkdir -p "$results" "$work/locks"
 
 end() { # exit code
   echo "$1" >"$work/finished"
-  echo "stratiform-tempest: finished with $1"
+  # On a line of its own: the last one of Tempest may have no end.
+  printf '\nstratiform-tempest: finished with %s\n' "$1"
   waited=0
   while [ ! -e "$work/fetched" ] && [ "$waited" -lt "$patience" ]; do
     waited=$((waited + 1))
