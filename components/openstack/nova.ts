@@ -94,6 +94,7 @@ export const nova: ServiceFactory = (cloud) => ({
         name: "schema",
         // Three databases, and each takes half a minute and longer. The cells are in the first, which is done first.
         beside: true,
+        // It has three programs, and hosts wait for all of them.
         cpu: "60m",
         commands: [
           {

@@ -33,7 +33,7 @@ export interface OpenStackServiceArgs {
   after: pulumi.Resource[];
   /** What of it is no service but a backing one. Databases and steps that call nobody else wait for no more. */
   backing: pulumi.Resource[];
-  /** Keystone and the edge: by these the service is entered there. None for Keystone itself, but the edge. */
+  /** What jobs that enter the service into Keystone go through: the edge, and Keystone, where the service is another one. */
   identity: pulumi.Resource[];
 }
 

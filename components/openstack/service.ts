@@ -82,8 +82,7 @@ function layProcesses(
       previous = together;
       together = [];
     }
-    const before = process.startsAlone === true ? [...prepared, ...previous] : [...prepared, ...needed, ...previous];
-    const made = layProcess(build, process, before);
+    const made = layProcess(build, process, [...prepared, ...(process.startsAlone ? [] : needed), ...previous]);
     if (process.perNode !== undefined) {
       // Those on the hosts find each other in any order: no other process waits for them.
       onHosts.push(...made);

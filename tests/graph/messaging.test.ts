@@ -1,7 +1,7 @@
 import * as assert from "node:assert/strict";
 import { type ProgramOptions, runProgram } from "./engine";
 import { Graph, openText } from "./graph";
-import { type KubernetesObject, objectsOf, templates } from "./objects";
+import { type KubernetesObject, objectLike, objectsOf, templates } from "./objects";
 
 const programs = {
   lab: { program: "tests/graph/programs/messaging.ts" },
@@ -20,9 +20,7 @@ function graph(name: keyof typeof programs): Graph {
 }
 
 function object(name: keyof typeof programs, kind: string, pattern: RegExp): KubernetesObject {
-  const found = objectsOf(graph(name)).filter((one) => one.kind === kind && pattern.test(one.name));
-  assert.equal(found.length, 1, `${kind} ${pattern}: ${found.map((one) => one.name)}`);
-  return found[0] as KubernetesObject;
+  return objectLike(graph(name), kind, pattern);
 }
 
 interface Rule {

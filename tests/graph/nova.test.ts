@@ -1,7 +1,7 @@
 import * as assert from "node:assert/strict";
 import { runProgram } from "./engine";
 import { Graph } from "./graph";
-import { type KubernetesObject, objectsOf, templates } from "./objects";
+import { type KubernetesObject, objectLike, objectsOf, templates } from "./objects";
 import { cloudArgs } from "./programs/cloud-args";
 
 const images = ["rabbitmq", "placement", "glance", "ovn", "libvirt", "neutron", "nova", "nova-compute"];
@@ -96,11 +96,7 @@ describe("nova on a cluster", () => {
   });
 
   it("ends its schema's change and enters its API without waiting for compute hosts, which others do wait for", () => {
-    const made = (kind: string, name: RegExp) => {
-      const found = objectsOf(graph()).find((one) => one.kind === kind && name.test(one.name));
-      assert.ok(found, `${kind} ${name}`);
-      return found.resource;
-    };
+    const made = (kind: string, name: RegExp) => objectLike(graph(), kind, name).resource;
     const compute = made("DaemonSet", /^nova-compute$/);
     for (const job of [/^nova-data-/, /^nova-register-/]) {
       assert.ok(graph().precedes(made("Deployment", /^nova-conductor$/), made("Job", job)), String(job));

@@ -1,3 +1,4 @@
+import * as assert from "node:assert/strict";
 import type { JavaScriptValue } from "google-protobuf/google/protobuf/struct_pb";
 import type { Registered } from "./engine";
 import type { Graph } from "./graph";
@@ -68,6 +69,13 @@ export function objectsOf(graph: Graph): KubernetesObject[] {
         body,
       };
     });
+}
+
+/** The one object of a kind whose name is like this. */
+export function objectLike(graph: Graph, kind: string, name: RegExp): KubernetesObject {
+  const found = objectsOf(graph).filter((one) => one.kind === kind && name.test(one.name));
+  assert.equal(found.length, 1, `${kind} ${name}: ${found.map((one) => one.name)}`);
+  return found[0] as KubernetesObject;
 }
 
 /** Pod templates of all workloads and jobs, with the object they belong to. */

@@ -2,7 +2,7 @@ import * as assert from "node:assert/strict";
 import type { Registered } from "./engine";
 import { runProgram } from "./engine";
 import { Graph } from "./graph";
-import { objectsOf } from "./objects";
+import { objectLike, objectsOf } from "./objects";
 
 let graph: Graph;
 
@@ -13,9 +13,7 @@ before(async function () {
 
 /** The resource of a kind that makes this object. */
 function made(kind: string, name: RegExp): Registered {
-  const found = objectsOf(graph).find((one) => one.kind === kind && name.test(one.name));
-  assert.ok(found, `${kind} ${name} among ${objectsOf(graph).map((one) => `${one.kind} ${one.name}`)}`);
-  return found.resource;
+  return objectLike(graph, kind, name).resource;
 }
 
 describe("the order of a service's parts", () => {
