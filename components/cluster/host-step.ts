@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { gzipSync, strToU8 } from "fflate";
 
 /** Values of a step's inputs, by name. Each is a variable of the step's shell program. */
 export type StepInputs = Record<string, pulumi.Input<string>>;
@@ -31,19 +32,28 @@ export function shellAssignments(inputs: Record<string, string>): string {
 /**
  * What a step's shell reads from standard input: the launcher, and the program it starts as a unit of its own. Inputs
  * and program travel this way because a process list shows arguments, and a failure's message shows the command.
+ *
+ * The program is compressed: it stands in the state twice, as input and as output, and Pulumi writes the whole state at
+ * each step of an update. A library does it whose bytes are the same on every computer; those of Node's own may differ
+ * between processors, and a step whose text differs is run again.
  */
 export function stepProgram(script: Script, inputs: Record<string, string>): string {
-  const end = "STRATIFORM_END_OF_PROGRAM";
   const program = [
     shellAssignments(inputs),
     readScript("library"),
     readScript(script),
     'case "$1" in apply) apply ;; remove) remove ;; esac',
   ].join("\n");
-  if (program.includes(`\n${end}\n`)) {
-    throw new Error("an input of a host step contains the mark that ends the program");
-  }
-  return `${readScript("launcher")}\nlaunch ${shellQuote(script)} "$1" <<'${end}'\n${program}\n${end}\n`;
+  const packed = Buffer.from(gzipSync(strToU8(program), { level: 9, mtime: 0 })).toString("base64");
+  return [
+    readScript("launcher"),
+    `program="$(base64 --decode <<'END' | gzip --decompress`,
+    packed,
+    "END",
+    ')"',
+    `launch ${shellQuote(script)} "$1" <<<"$program"`,
+    "",
+  ].join("\n");
 }
 
 /** The command that runs a program from standard input as root. It never contains an input. */
