@@ -83,13 +83,16 @@ interface Build {
 export class Galera extends pulumi.ComponentResource {
   /** How services reach it. */
   public readonly server: DatabaseServer;
+  /** Is there when Kubernetes has been asked for the members, or is just being asked. */
+  public readonly asked: pulumi.Resource;
 
   constructor(name: string, args: GaleraArgs, opts?: pulumi.ComponentResourceOptions) {
     super("stratiform:index:Galera", name, {}, opts);
     const { context } = args;
     const build: Build = { name, context, parent: this };
     const policies = layPolicies(build, args.clients);
-    const members = layMembers(build, args.storageClass, policies);
+    const { members, asked } = layMembers(build, args.storageClass, policies);
+    this.asked = asked;
     const front = layProxy(build, policies);
     this.server = {
       host: `${writerService}.${context.namespace}.svc.${context.dnsDomain}`,
@@ -149,7 +152,7 @@ function layMembers(
   build: Build,
   storageClass: pulumi.Input<string>,
   policies: pulumi.Resource[],
-): k8s.apps.v1.StatefulSet {
+): { members: pulumi.Resource; asked: pulumi.Resource } {
   const { name, context, parent } = build;
   const { cloud, namespace } = context;
   const size = context.size(service, server);
@@ -158,12 +161,6 @@ function layMembers(
   const secret = new k8s.core.v1.Secret(
     `${name}-admin`,
     { metadata: { name: adminSecret, namespace }, stringData: { password: password.result } },
-    context.inNamespace(parent),
-  );
-  // Not in the pods' template, so that their number can change without a roll. Nothing waits for it but the pods.
-  new k8s.core.v1.ConfigMap(
-    `${name}-members`,
-    { metadata: { name: membersService, namespace }, data: { count: String(size.replicas) } },
     context.inNamespace(parent),
   );
   const found = new k8s.core.v1.Service(
@@ -178,7 +175,8 @@ function layMembers(
   if (size.replicas > 1) {
     budget(build, server, selector);
   }
-  return new k8s.apps.v1.StatefulSet(
+  const dependsOn = [...policies, secret, found, config];
+  const members = new k8s.apps.v1.StatefulSet(
     `${name}-server`,
     {
       metadata: { name: service, namespace },
@@ -193,8 +191,15 @@ function layMembers(
         keep: context.protect,
       }),
     },
-    context.workload(parent, { protect: context.protect, dependsOn: [...policies, secret, found] }),
+    context.workload(parent, { protect: context.protect, dependsOn }),
   );
+  // Not in the pods' template, so that their number can change without a roll. The pods wait for it until it is there.
+  const asked = new k8s.core.v1.ConfigMap(
+    `${name}-members`,
+    { metadata: { name: membersService, namespace }, data: { count: String(size.replicas) } },
+    context.inNamespace(parent, { dependsOn }),
+  );
+  return { members, asked };
 }
 
 function budget({ name, context, parent }: Build, process: string, selector: Record<string, string>): void {

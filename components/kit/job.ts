@@ -14,8 +14,8 @@ import { jobSpec } from "./workload";
 /** Where a script's own files are. */
 const inputDirectory = "/etc/stratiform/input";
 
-/** How often a script tries, every 2 s; then its job is tried anew, with a pause. */
-const attempts = 60;
+/** How often what a job waits for is tried, every 2 s; then the job is tried anew, with a pause. */
+export const jobAttempts = 60;
 
 /** Whose a job is. */
 export interface JobPlace {
@@ -29,6 +29,20 @@ export interface JobPlace {
   parent: pulumi.Resource;
   /** What must be there before. */
   dependsOn: pulumi.Resource[];
+}
+
+/** A container of a job that ends before the job's own begins, in the same pod. */
+export interface BeforePlan {
+  /** Name. */
+  name: string;
+  /** Argument vector. */
+  command: string[];
+  /** Environment variables, never secrets. */
+  environment: Record<string, string>;
+  /** Where it sees the pod's volumes. */
+  mounts: MountPlan[];
+  /** What it asks for. */
+  size: { cpu: string; memory: string };
 }
 
 /** A job that runs to its end. */
@@ -53,6 +67,8 @@ export interface HashedJobPlan {
   refusals?: readonly number[];
   /** Labels of pods with the same image, on whose host it need not be pulled. @default none */
   near?: Record<string, string>;
+  /** What runs first, in the same image. @default nothing */
+  before?: BeforePlan | undefined;
 }
 
 /**
@@ -63,16 +79,18 @@ export function hashedJob(name: string, place: JobPlace, plan: HashedJobPlan): k
   const { context, service, step } = place;
   const entry = context.entry(plan.image);
   const image = context.image(plan.image);
-  const { command, environment: env, mounts, size } = plan;
+  const { command, environment: env, mounts, size, before } = plan;
   const pod: PodPlan = {
     uid: entry.uid,
     gid: entry.gid,
     containers: [{ name: step, image, command, ...(env === undefined ? {} : { env }), mounts, size }],
+    ...(before === undefined ? {} : { initContainers: [{ ...before, image, env: before.environment }] }),
     volumes: plan.volumes,
     ...(plan.hostAliases === undefined ? {} : { hostAliases: plan.hostAliases }),
     ...(plan.near === undefined ? {} : { near: plan.near }),
   };
-  const carried = [image, command, ...[env, plan.near].filter((one) => one !== undefined)];
+  const first = before && [before.command, before.environment];
+  const carried = [image, command, ...[env, plan.near, first].filter((one) => one !== undefined)];
   const objectName = pulumi
     .all([context.hashKey, plan.secret.metadata.name])
     .apply(([key, input]) => hashedName(`${service}-${step}`, key, ...carried, input));
@@ -119,7 +137,7 @@ export function scriptJob(name: string, place: JobPlace, plan: ScriptJobPlan): k
   return hashedJob(name, place, {
     image: plan.image,
     command: argumentVector(plan.image, context.entry(plan.image), ["sh", path(basename(plan.scripts[0]))]),
-    environment: { ...plan.environment(path), JOB_ATTEMPTS: String(attempts) },
+    environment: { ...plan.environment(path), JOB_ATTEMPTS: String(jobAttempts) },
     volumes: {
       input: { kind: "secret", name: secret.metadata.name },
       credentials: { kind: "secret", name: plan.credentials.secret },

@@ -19,7 +19,7 @@ import { validateEndpointPlaces } from "../platform/validate-endpoint";
 import type { EndpointFacts, OpenStackCloudArgs } from "./args";
 import { type CloudBuild, cloudAuthority, endpointsFree, hostAliases, layEdge } from "./cloud-edge";
 import { cloudsYaml } from "./clouds-yaml";
-import { backingNames, connections, registers, usesOvn } from "./connections";
+import { backingNames, connections, neededBySteps, registers, usesOvn } from "./connections";
 import type { CloudFacts, ServiceDefinition, ServiceFactory } from "./definition";
 import { defaults, define } from "./facts";
 import { hostCertificates } from "./host-certificates";
@@ -218,6 +218,22 @@ function within(
   };
 }
 
+/**
+ * The same context for objects that are made after others. Pulumi writes its state twice for each object, one after
+ * another: what everything waits for longest, the database, must not stand in line behind a hundred objects of services.
+ */
+function laidAfter(context: CloudContext, first: pulumi.Resource): CloudContext {
+  const after =
+    (lay: CloudContext["inNamespace"]): CloudContext["inNamespace"] =>
+    (owner, more = {}) =>
+      lay(owner, { ...more, dependsOn: [first, ...resourcesOf(more.dependsOn)] });
+  return {
+    ...context,
+    inNamespace: after(context.inNamespace),
+    inNodeNamespace: after(context.inNodeNamespace),
+  };
+}
+
 function resourcesOf(dependsOn: pulumi.CustomResourceOptions["dependsOn"]): pulumi.Input<pulumi.Resource>[] {
   if (dependsOn === undefined) {
     return [];
@@ -293,6 +309,7 @@ function layServices(
   const certificates = hostCertificates(name, build, context, parent);
   const services = new Map<string, OpenStackService>();
   const sharedSecret = sharedSecrets(name, parent);
+  const afterDatabase = laidAfter(context, galera.asked);
   for (const definition of inOrder(definitions)) {
     const needs = definition.needs ?? [];
     const neededFrom = (names: readonly string[]) => [
@@ -304,7 +321,7 @@ function layServices(
     const service = new OpenStackService(
       `${name}-${definition.name}`,
       {
-        context,
+        context: afterDatabase,
         facts: build.facts,
         definition,
         database: galera.server,
@@ -317,6 +334,7 @@ function layServices(
         overrides: build.args.overrides?.[definition.name] ?? {},
         after: neededFrom(needs),
         backing: neededFrom(needs.filter((need) => backingNames.includes(need))),
+        beforeSteps: neededFrom(neededBySteps(definition)),
       },
       { parent },
     );

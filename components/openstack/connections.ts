@@ -1,7 +1,7 @@
 import { ovnDatabases, ovnService } from "../backing/ovn-facts";
 import { busPort, distributionPorts } from "../backing/rabbitmq-config";
 import type { Peer, PeerNetwork, PortRange } from "../kit/network-policy";
-import type { ProcessDefinition, ServiceDefinition } from "./definition";
+import type { ProcessDefinition, ServiceDefinition, StepDefinition } from "./definition";
 
 /** A group of pods, as labels select it. */
 export interface Party {
@@ -38,6 +38,14 @@ const backing: Record<string, Target> = {
   "ovn-southbound": { service: ovnService, process: "southbound", ports: [ovnDatabases.southbound.port] },
 };
 
+/** The name by which all mean the database. */
+const databaseName = "mariadb";
+
+/** Whom a step calls: the database, unless it says otherwise. */
+function calledBy(step: StepDefinition): readonly string[] {
+  return step.talksTo ?? [databaseName];
+}
+
 /** The name by which the job that makes a service's user means the message bus: it needs other ports than clients. */
 const busAdministration = "rabbitmq administration";
 
@@ -51,6 +59,19 @@ export function usesOvn(definitions: readonly ServiceDefinition[]): boolean {
       one.needs?.includes(ovnService) ||
       one.processes.some((process) => process.talksTo?.some((name) => name.startsWith(`${ovnService}-`))),
   );
+}
+
+/**
+ * Whom the steps of a service that run before its processes wait for: the backing services that they call, and all that
+ * the service needs where they call another one.
+ */
+export function neededBySteps(definition: ServiceDefinition): readonly string[] {
+  const expand = definition.steps?.expand ?? [];
+  const called = [...(definition.databases?.length ? [databaseName] : []), ...expand.flatMap(calledBy)];
+  const needs = definition.needs ?? [];
+  return called.every((name) => name in backing)
+    ? needs.filter((need) => called.some((name) => name === need || name.startsWith(`${need}-`)))
+    : needs;
 }
 
 /** The name by which `talksTo` means all API endpoints. */
@@ -138,11 +159,11 @@ export function edgeEntries(definition: ServiceDefinition): { port: number; proc
 function wishesOf(definition: ServiceDefinition): Wish[] {
   const steps = [...(definition.steps?.expand ?? []), ...(definition.steps?.after ?? [])];
   const talksTo = new Set([
-    ...(definition.databases?.length ? ["mariadb"] : []),
+    ...(definition.databases?.length ? [databaseName] : []),
     ...(definition.messaging === true ? [busAdministration] : []),
     // Keystone's steps also take out what no definition names any more.
     ...(registers(definition) || isIdentity(definition) || definition.setup?.length ? [edgeName] : []),
-    ...steps.flatMap((step) => step.talksTo ?? ["mariadb"]),
+    ...steps.flatMap(calledBy),
   ]);
   return [
     ...definition.processes.map((process) => ({

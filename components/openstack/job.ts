@@ -1,7 +1,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { CloudContext } from "../kit/context";
-import { hashedJob } from "../kit/job";
+import { type BeforePlan, hashedJob } from "../kit/job";
 import { stepsProcess } from "./connections";
 import type { Furnishing } from "./furnish";
 
@@ -25,6 +25,8 @@ export interface JobPlan {
   image: string;
   /** Argument vector. */
   command: string[];
+  /** Environment variables, never secrets. @default none */
+  environment?: Record<string, string>;
   /** What it sees. */
   furnishing: Furnishing;
   /** What it reads; its name stands for its content. */
@@ -33,6 +35,8 @@ export interface JobPlan {
   refusals?: readonly number[];
   /** CPU it asks for. @default "20m" */
   cpu?: string | undefined;
+  /** What runs first, in the same pod and image. @default nothing */
+  before?: BeforePlan | undefined;
   /** What must be there before. */
   dependsOn: pulumi.Resource[];
 }

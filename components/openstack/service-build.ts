@@ -31,8 +31,10 @@ export interface OpenStackServiceArgs {
   overrides?: ConfigFiles;
   /** What must be there before: what the service needs. */
   after: pulumi.Resource[];
-  /** What of it is no service but a backing one. Databases and steps that call nobody else wait for no more. */
+  /** What of it is no service but a backing one. */
   backing: pulumi.Resource[];
+  /** What of it the steps before any process call. */
+  beforeSteps: pulumi.Resource[];
   /** What jobs that enter the service into Keystone go through: the edge, and Keystone, where the service is another one. */
   identity: pulumi.Resource[];
 }

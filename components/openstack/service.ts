@@ -1,19 +1,18 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { databaseJob } from "../backing/database";
 import { busUserJob } from "../backing/message-bus-user";
 import { selectorOf } from "../kit/labels";
 import { workloadPolicy } from "../kit/network-policy";
 import { disruptionBudget, serviceSpec } from "../kit/workload";
-import { backingNames, stepsProcess } from "./connections";
-import type { ProcessDefinition, ServiceDefinition } from "./definition";
+import { stepsProcess } from "./connections";
+import type { ProcessDefinition } from "./definition";
 import { serviceUserName } from "./registration";
 import { registrationJob, userJob } from "./registration-job";
 import type { OpenStackServiceArgs, ServiceBuild } from "./service-build";
 import { laidPerNode } from "./service-per-node";
 import { laidProcess, replicasOf } from "./service-process";
 import { serviceSecrets } from "./service-secrets";
-import { laidSteps } from "./service-steps";
+import { laidContraction, laidExpansion } from "./service-steps";
 import { setupJobs } from "./setup-job";
 
 /**
@@ -32,15 +31,12 @@ export class OpenStackService extends pulumi.ComponentResource {
     const build: ServiceBuild = { ...args, name, parent: this, secrets: serviceSecrets(name, args, this) };
     this.#build = build;
     const policies = layPolicies(build);
-    const databases = layDatabases(build, [...args.backing, ...policies]);
-
-    const beforeSteps = stepsStayInside(args.definition) ? args.backing : args.after;
-    const expanded = laidSteps(build, "expand", [...databases, ...beforeSteps, ...policies]);
+    const expanded = laidExpansion(build, [...args.beforeSteps, ...policies]);
     const user = userJob(build, [...args.identity, ...policies]);
     const bus = layBusUser(build, [...args.backing, ...policies]);
     const prepared = [...expanded, ...bus, ...args.backing, ...policies];
     const running = layProcesses(build, prepared, [...user, ...args.after]);
-    const contracted = laidSteps(build, "after", [...expanded, ...running.anywhere]);
+    const contracted = laidContraction(build, [...expanded, ...running.anywhere]);
     const registered = registrationJob(build, [...running.anywhere, ...args.identity, ...args.after]);
     this.answers = [...running.anywhere, ...running.onHosts, ...registered];
     this.done = [...this.answers, ...contracted];
@@ -55,12 +51,6 @@ export class OpenStackService extends pulumi.ComponentResource {
   public setUp(answersOf: (service: string) => pulumi.Resource[]): pulumi.Resource[] {
     return setupJobs(this.#build, this.answers, answersOf);
   }
-}
-
-/** Whether no step before the processes calls another service: then steps run while what the service needs still comes up. */
-function stepsStayInside(definition: ServiceDefinition): boolean {
-  const names = (definition.steps?.expand ?? []).flatMap((step) => step.talksTo ?? []);
-  return names.every((name) => backingNames.includes(name));
 }
 
 /**
@@ -92,27 +82,6 @@ function layProcesses(
     }
   }
   return { anywhere, onHosts };
-}
-
-/** The databases and the user that may use just these. */
-function layDatabases(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
-  const { context, definition, database, secrets, parent, name } = build;
-  if (secrets.databasePassword === undefined) {
-    return [];
-  }
-  return databaseJob(
-    `${name}-database`,
-    {
-      context,
-      server: database,
-      service: definition.name,
-      process: stepsProcess,
-      databases: definition.databases ?? [],
-      user: serviceUserName(definition.name),
-      password: secrets.databasePassword,
-    },
-    { parent, dependsOn },
-  );
 }
 
 /** Its user on the message bus, and the virtual host that it alone uses. */

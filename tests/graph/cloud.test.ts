@@ -42,7 +42,11 @@ function production(change: { cluster?: object; cloud?: object } = {}): ProgramO
 const otherKeystone = {
   uid: 5000,
   gid: 5001,
-  programs: { uwsgi: ["/opt/venv/bin/uwsgi"], "keystone-manage": ["/opt/venv/bin/python", "-m", "manage"] },
+  programs: {
+    uwsgi: ["/opt/venv/bin/uwsgi"],
+    python3: ["/opt/venv/bin/python"],
+    "keystone-manage": ["/opt/venv/bin/python", "-m", "manage"],
+  },
   paths: { config: "/opt/etc/keystone", fernetKeys: "/opt/keys/fernet", credentialKeys: "/opt/keys/credential" },
   wsgi: { api: "wsgi-file=/opt/venv/keystone.wsgi" },
 };
@@ -248,6 +252,45 @@ describe("a cloud's resources", () => {
   });
 });
 
+describe("a service's databases", () => {
+  it("are made where the first step's pod begins, by a container that alone sees the administrator's password", () => {
+    const found = templates(graph("base")).find(({ object }) => object.name.startsWith("keystone-expand-"));
+    const { initContainers = [], containers = [], volumes = [] } = found?.template.spec ?? {};
+    const [database, ...others] = initContainers;
+    assert.deepEqual([database?.name, others.length, containers.length], ["database", 0, 1]);
+    assert.equal(database?.image, containers[0]?.image);
+    const admin = volumes.find(({ secret }) => secret?.secretName === "mariadb-admin")?.name;
+    const mounted = (one: typeof database) => (one?.volumeMounts ?? []).map(({ name }) => name);
+    assert.ok(admin && mounted(database).includes(admin));
+    assert.ok(!mounted(containers[0]).includes(admin));
+    // And nothing of the service's own.
+    const paths = (database?.volumeMounts ?? []).map(({ mountPath }) => mountPath);
+    assert.deepEqual(
+      paths.filter((path) => /keystone/.test(path)),
+      [],
+    );
+    assert.equal(
+      objectsOf(graph("base")).filter(({ kind, name }) => kind === "Job" && /database/.test(name)).length,
+      0,
+    );
+  });
+
+  it("are asked for before what services are made of stands in line at Pulumi's state", () => {
+    const objects = objectsOf(graph("base"));
+    const asked = objects.find(({ kind, name }) => kind === "ConfigMap" && name === "mariadb-members")?.resource;
+    const members = objects.find(({ kind, name }) => kind === "StatefulSet" && name === "mariadb")?.resource;
+    const config = objects.find(({ kind, name }) => kind === "ConfigMap" && /^mariadb-server-/.test(name))?.resource;
+    assert.ok(asked && members && config);
+    // It is made when all is there that Kubernetes is asked for the members with.
+    for (const one of [asked, members]) assert.ok(one.dependencies.includes(config.urn));
+    const ofServices = objects.filter(
+      ({ kind, resource }) => /OpenStackService\$/.test(resource.urn) && ["Secret", "ConfigMap"].includes(kind),
+    );
+    assert.ok(ofServices.length > 3);
+    for (const { name, resource } of ofServices) assert.ok(resource.dependencies.includes(asked.urn), name);
+  });
+});
+
 describe("another distributor's catalogue", () => {
   it("gives users, paths and commands, with no other change", () => {
     const found = templates(graph("catalogue"));
@@ -270,6 +313,7 @@ describe("another distributor's catalogue", () => {
       expand?.containers[0]?.command?.join(" ") ?? "",
       /\/opt\/venv\/bin\/python -m manage db_sync --expand/,
     );
+    assert.equal(expand?.initContainers?.[0]?.command?.[0], "/opt/venv/bin/python");
     const touched = new Set(difference(graph("base"), graph("catalogue")).map((urn) => urn.split("::")[1]));
     assert.deepEqual(
       [...touched].filter((name) => !name?.startsWith("cloud-keystone-")),

@@ -110,7 +110,6 @@ describe("a cloud with a message bus, Placement and Glance", () => {
   it("gives a job beside its script all that this reads from beside it", () => {
     for (const [name, files] of [
       ["courier-messaging", ["attempts-library.sh", "definitions.json", "rabbitmq-library.sh", "rabbitmq-user.sh"]],
-      ["glance-database", ["attempts-library.sh", "database.sh", "database.sql"]],
     ] as const) {
       const secret = object("lab", "Secret", new RegExp(`^${name}-`)).body["stringData"] as object;
       assert.deepEqual(Object.keys(secret).sort(), files);
@@ -122,10 +121,7 @@ describe("a cloud with a message bus, Placement and Glance", () => {
   });
 
   it("puts a job that uses a server's image on a host of that server, if there is room", () => {
-    for (const [name, server] of [
-      ["courier-messaging", "rabbitmq"],
-      ["glance-database", "mariadb"],
-    ] as const) {
+    for (const [name, server] of [["courier-messaging", "rabbitmq"]] as const) {
       const job = templates(graph("ha")).find((one) => one.object.name.startsWith(`${name}-`));
       const terms = job?.template.spec.affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution;
       const labels = terms?.[0]?.podAffinityTerm.labelSelector.matchLabels;

@@ -38,6 +38,7 @@ export interface Container {
     capabilities?: { drop?: string[]; add?: string[] };
   };
   env?: { name: string; value?: string }[];
+  volumeMounts?: { name: string; mountPath: string }[];
 }
 
 interface Template {

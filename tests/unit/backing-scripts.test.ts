@@ -262,60 +262,74 @@ describe("start of a database member", function () {
   });
 });
 
-describe("job that makes databases", function () {
+describe("what makes databases", function () {
   this.timeout(20_000);
   this.slow(8_000);
   const place = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-database-"));
   after(() => fs.rmSync(place, { recursive: true }));
 
-  /** Runs it against a client that fails as often as said. */
-  function run(failures: number, attempts: number): { status: number | null; output: string; sql: string } {
+  /** A stand-in of PyMySQL, whose server fails as often as said, and writes down what it is given. */
+  const client = [
+    "import json, os, time",
+    "time.sleep = lambda seconds: None",
+    "class MySQLError(Exception): pass",
+    "class Cursor:",
+    "    def __enter__(self): return self",
+    "    def __exit__(self, *error): pass",
+    "    def execute(self, statement): note('given', statement)",
+    "class Connection(Cursor):",
+    "    def cursor(self): return Cursor()",
+    "def note(name, line):",
+    "    with open(os.environ['PLACE'] + '/' + name, 'a') as file: file.write(line + '\\n')",
+    "def connect(**arguments):",
+    "    note('connected', json.dumps(arguments))",
+    "    if len(open(os.environ['PLACE'] + '/connected').readlines()) > int(os.environ['FAILURES']): return Connection()",
+    "    raise MySQLError(1064, \"no answer near 'BY Word2'\")",
+  ];
+
+  /** Runs it against that client. */
+  function run(failures: number, attempts: number): { status: number | null; output: string } {
     const file = (name: string): string => path.join(place, name);
-    fs.rmSync(file("count"), { force: true });
+    for (const old of ["given", "connected"]) fs.rmSync(file(old), { force: true });
     fs.writeFileSync(file("password"), "Word1");
-    fs.writeFileSync(file("sql"), "CREATE USER x IDENTIFIED BY 'Word2';\n");
-    fs.writeFileSync(
-      file("client"),
-      [
-        "#!/bin/sh",
-        'echo "$*" >"$PLACE/arguments"; cat >"$PLACE/given"; echo x >>"$PLACE/count"',
-        `[ "$(wc -l <"$PLACE/count")" -gt ${failures} ] && exit 0`,
-        "printf 'ERROR 2002 (HY000): no answer\\n-- CREATE USER x IDENTIFIED BY Word2\\n' >&2; exit 1",
-      ].join("\n"),
-      { mode: 0o755 },
-    );
-    fs.writeFileSync(file("sleep"), `#!/bin/sh\n${shortSleep}\n`, { mode: 0o755 });
-    const done = spawnSync("sh", [path.join(scripts, "database.sh")], {
+    fs.writeFileSync(file("statements"), JSON.stringify(["CREATE DATABASE a", "CREATE USER x IDENTIFIED BY 'Word2'"]));
+    fs.writeFileSync(file("pymysql.py"), client.join("\n"));
+    const done = spawnSync("python3", [path.join(scripts, "database.py")], {
       encoding: "utf8",
       env: {
-        PATH: `${place}:${process.env["PATH"]}`,
+        PATH: process.env["PATH"],
+        PYTHONPATH: place,
+        PYTHONDONTWRITEBYTECODE: "1",
         PLACE: place,
+        FAILURES: String(failures),
         DATABASE_HOST: "db",
         DATABASE_PORT: "3306",
         PASSWORD_FILE: file("password"),
-        SQL_FILE: file("sql"),
-        MARIADB: file("client"),
+        STATEMENTS_FILE: file("statements"),
         JOB_ATTEMPTS: String(attempts),
       },
     });
-    const read = (name: string): string => fs.readFileSync(file(name), "utf8");
-    assert.doesNotMatch(read("arguments"), /Word/);
-    return { status: done.status, output: done.stdout + done.stderr, sql: read("given") };
+    const output = done.stdout + done.stderr;
+    assert.doesNotMatch(output, /Word/);
+    return { status: done.status, output };
   }
 
-  it("waits for the server, and shows no password", () => {
-    const { status, output, sql } = run(1, 5);
+  const lines = (name: string): string[] => fs.readFileSync(path.join(place, name), "utf8").trim().split("\n");
+
+  it("waits for the server, gives it the statements as the administrator, and shows no password", () => {
+    const { status, output } = run(1, 5);
     assert.equal(status, 0, output);
-    assert.match(output, /tries again: ERROR 2002/);
-    assert.match(output, /databases and user are there/);
-    assert.doesNotMatch(output, /Word/);
-    assert.match(sql, /CREATE USER/);
+    assert.equal(output, "tries again: 1064 no answer\ndatabases and user are there\n");
+    const [, connected = ""] = lines("connected");
+    const { host, port, user, password } = JSON.parse(connected) as Record<string, unknown>;
+    assert.deepEqual([host, port, user, password], ["db", 3306, "admin", "Word1"]);
+    assert.deepEqual(lines("given"), ["CREATE DATABASE a", "CREATE USER x IDENTIFIED BY 'Word2'"]);
   });
 
   it("gives up after as many attempts as it was given, with the reason", () => {
     const { status, output } = run(9, 2);
     assert.equal(status, 1);
-    assert.match(output, /gave up after 2 attempts: ERROR 2002 \(HY000\): no answer/);
-    assert.doesNotMatch(output, /Word/);
+    assert.match(output, /gave up after 2 attempts: 1064 no answer$/m);
+    assert.equal(lines("connected").length, 2);
   });
 });
