@@ -138,11 +138,13 @@ const defaultStartupSeconds = 300;
 const readinessTiming = { periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 3 };
 const livenessTiming = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 };
 /**
- * Seconds between two commands in a container that was well once, and between two until it is. Each costs 50 to 100 ms of a
- * core, and a compute host has half a dozen such containers: every 2 s they took more than half a core of a lab.
+ * The same for commands in a container. Each costs 50 to 100 ms of a core, and a compute host has half a dozen such
+ * containers: every 2 s they took more than half a core of a lab. So whoever was well once is asked rarely, and what is
+ * asked by a question of its own, as members are whether the others have them, in between.
  */
-const commandPeriod = 10;
 const commandStartPeriod = 2;
+const commandReadinessTiming = { periodSeconds: 4, timeoutSeconds: 5, failureThreshold: 2 };
+const commandRepeatedTiming = { periodSeconds: 20, timeoutSeconds: 5, failureThreshold: 2 };
 
 /**
  * Specification of a pod that Pod Security "restricted" admits, unless its plan states an exception: its own user, no
@@ -318,19 +320,24 @@ function probes(
   const seconds = one.startupSeconds ?? defaultStartupSeconds;
   const periodSeconds = startup?.kind === "exec" ? commandStartPeriod : 1;
   const failureThreshold = Math.ceil(seconds / periodSeconds);
-  // What was answered to the same question at the start needs no early repetition.
-  const repeated = readiness?.kind === "exec" && isDeepStrictEqual(readiness, startup);
   return {
     ...(startup && { startupProbe: { ...question(one, startup), periodSeconds, timeoutSeconds: 5, failureThreshold } }),
-    ...(readiness && {
-      readinessProbe: {
-        ...question(one, readiness),
-        ...readinessTiming,
-        ...(repeated ? { periodSeconds: commandPeriod } : {}),
+    ...(readiness && { readinessProbe: { ...question(one, readiness), ...readinessTimingOf(readiness, startup) } }),
+    ...(liveness && {
+      livenessProbe: {
+        ...question(one, liveness),
+        ...(liveness.kind === "exec" ? commandRepeatedTiming : livenessTiming),
       },
     }),
-    ...(liveness && { livenessProbe: { ...question(one, liveness), ...livenessTiming } }),
   };
+}
+
+/** What was answered to the same question at the start needs no early repetition. */
+function readinessTimingOf(readiness: Probe, startup: Probe | undefined): typeof readinessTiming {
+  if (readiness.kind !== "exec") {
+    return readinessTiming;
+  }
+  return isDeepStrictEqual(readiness, startup) ? commandRepeatedTiming : commandReadinessTiming;
 }
 
 function question(one: ContainerPlan, probe: Probe): KubernetesProbe {
