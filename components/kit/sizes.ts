@@ -20,12 +20,12 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
     stopPause: 5,
     sizes: {
       mariadb: {
-        server: { replicas: 1, workers: 1, cpu: "100m", memory: "384Mi", storage: "2Gi" },
-        proxy: { replicas: 1, workers: 1, cpu: "20m", memory: "32Mi" },
+        server: { replicas: 1, workers: 1, cpu: "200m", memory: "384Mi", storage: "2Gi" },
+        proxy: { replicas: 1, workers: 1, cpu: "100m", memory: "32Mi" },
       },
-      memcached: { server: { replicas: 1, workers: 1, cpu: "10m", memory: "64Mi" } },
+      memcached: { server: { replicas: 1, workers: 1, cpu: "100m", memory: "64Mi" } },
       // It takes 110 MiB from the start, and publishers wait from 0.6 of this on.
-      rabbitmq: { server: { replicas: 1, workers: 1, cpu: "50m", memory: "448Mi", storage: "2Gi" } },
+      rabbitmq: { server: { replicas: 1, workers: 1, cpu: "100m", memory: "448Mi", storage: "2Gi" } },
       ovn: {
         northbound: { replicas: 1, workers: 1, cpu: "10m", memory: "24Mi", storage: "256Mi" },
         southbound: { replicas: 1, workers: 1, cpu: "10m", memory: "32Mi", storage: "256Mi" },
@@ -38,14 +38,15 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         "ovn-controller": { replicas: 1, workers: 1, cpu: "10m", memory: "24Mi" },
       },
       libvirt: { libvirtd: { replicas: 1, workers: 1, cpu: "20m", memory: "64Mi" } },
-      edge: { haproxy: { replicas: 1, workers: 1, cpu: "50m", memory: "64Mi" } },
-      // Two even here, so that one can be lost without a lost request.
-      keystone: { api: { replicas: 2, workers: 2, cpu: "100m", memory: "256Mi" } },
+      edge: { haproxy: { replicas: 1, workers: 1, cpu: "100m", memory: "64Mi" } },
+      // Two even here, so that one can be lost without a lost request. Each worker loads the whole application, for 3 s of a
+      // core. Everybody waits for this one at the start: it asks for more than the others.
+      keystone: { api: { replicas: 2, workers: 1, cpu: "200m", memory: "256Mi" } },
       placement: { api: { replicas: 1, workers: 1, cpu: "50m", memory: "96Mi" } },
       glance: { api: { replicas: 1, workers: 2, cpu: "50m", memory: "256Mi", storage: "5Gi" } },
-      // Measured with these workers, under Tempest.
+      // Compute hosts wait for it, and who makes the first server for them.
       nova: {
-        api: { replicas: 1, workers: 2, cpu: "50m", memory: "320Mi" },
+        api: { replicas: 1, workers: 1, cpu: "100m", memory: "320Mi" },
         metadata: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
         conductor: { replicas: 1, workers: 1, cpu: "50m", memory: "144Mi" },
         scheduler: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
@@ -54,7 +55,7 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
       },
       // As much memory as they were seen to hold.
       neutron: {
-        api: { replicas: 1, workers: 1, cpu: "100m", memory: "256Mi" },
+        api: { replicas: 1, workers: 1, cpu: "50m", memory: "256Mi" },
         "periodic-workers": { replicas: 1, workers: 1, cpu: "20m", memory: "160Mi" },
         "ovn-maintenance-worker": { replicas: 1, workers: 1, cpu: "20m", memory: "208Mi" },
         "ovn-metadata-agent": { replicas: 1, workers: 1, cpu: "20m", memory: "320Mi" },

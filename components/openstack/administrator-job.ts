@@ -12,8 +12,8 @@ import { inputDirectory } from "./steps";
 /** Image of the jobs that talk to the cloud's APIs. */
 const clientImage = "client";
 
-/** What they ask for: more than steps that run beside them, since whoever needs a service waits for its entry. */
-const cpu = "50m";
+/** What they ask for, unless they say otherwise: more than steps beside them, since whoever needs a service waits for its entry. */
+const defaultCpu = "50m";
 
 /** What its programs share; they import it. */
 const library = "administrator.py";
@@ -30,6 +30,8 @@ export interface AdministratorJobPlan {
   adminPassword: pulumi.Output<string>;
   /** Exit codes after which it is not tried anew. @default none */
   refusals?: readonly number[];
+  /** CPU it asks for. @default "50m" */
+  cpu?: string | undefined;
   dependsOn: pulumi.Resource[];
 }
 
@@ -59,7 +61,7 @@ export function administratorJob(owner: JobOwner, name: string, plan: Administra
     command: argumentVector(clientImage, context.entry(clientImage), program),
     furnishing,
     secret,
-    cpu,
+    cpu: plan.cpu ?? defaultCpu,
     ...(plan.refusals === undefined ? {} : { refusals: plan.refusals }),
     dependsOn: plan.dependsOn,
   });

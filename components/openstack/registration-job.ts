@@ -13,12 +13,15 @@ import {
 } from "./registration";
 import type { ServiceBuild } from "./service-build";
 
+/** CPU that a job asks for for which a service's own processes wait. */
+const userCpu = "200m";
+
 /**
  * Enters a service's user into Keystone before any of its processes runs, where one would end without it. None for
  * others: their user comes with the rest, since every job costs seconds.
  */
 export function userJob(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
-  return loginAtStart(build.definition) ? entryJob(build, "user", RegistrationPart.User, dependsOn) : [];
+  return loginAtStart(build.definition) ? entryJob(build, "user", RegistrationPart.User, dependsOn, userCpu) : [];
 }
 
 /** Enters a service into Keystone: its user, its services, their endpoints. None for Keystone, which enters itself. */
@@ -32,6 +35,7 @@ function entryJob(
   name: string,
   part: RegistrationPart,
   dependsOn: pulumi.Resource[],
+  cpu?: string,
 ): pulumi.Resource[] {
   const { definition, facts, secrets } = build;
   const wanted = registration(facts, definition, part);
@@ -41,7 +45,7 @@ function entryJob(
   const password = secrets.laidOpen.apply(
     (open): Record<string, string> => (wanted.user === undefined ? {} : { password: open.servicePassword }),
   );
-  const plan = { facts, wanted, password, adminPassword: build.adminPassword, dependsOn };
+  const plan = { facts, wanted, password, adminPassword: build.adminPassword, cpu, dependsOn };
   return [keystoneJob(build, name, "register", plan)];
 }
 
@@ -76,10 +80,11 @@ function keystoneJob(
     wanted: Registration | RegistrationList;
     password: pulumi.Output<Record<string, string>>;
     adminPassword: pulumi.Output<string>;
+    cpu?: string | undefined;
     dependsOn: pulumi.Resource[];
   },
 ): pulumi.Resource {
-  const { facts, wanted, password, adminPassword, dependsOn } = plan;
+  const { facts, wanted, password, adminPassword, cpu, dependsOn } = plan;
   return administratorJob(owner, name, {
     facts,
     script: "register.py",
@@ -88,6 +93,7 @@ function keystoneJob(
       (files): Record<string, string> => ({ "registration.json": JSON.stringify(wanted), ...files }),
     ),
     adminPassword,
+    cpu,
     dependsOn,
   });
 }
