@@ -42,6 +42,11 @@ const control = ["mariadb", "rabbitmq", "memcached", "edge"];
 
 /** Seconds between two looks for compute hosts that have come. */
 const discoveryInterval = 5;
+/**
+ * Seconds that the first look waits at most, Nova's "periodic_fuzzy_delay". By itself it waits up to 60, by chance, so
+ * that many schedulers do not look at once; until then no server can be put on the first compute hosts.
+ */
+const discoveryDelay = discoveryInterval;
 
 /** Seconds that running calls of a conductor or scheduler have for their end: as long as oslo.messaging waits for an answer. */
 const callSeconds = 60;
@@ -95,7 +100,7 @@ export const nova: ServiceFactory = (cloud) => ({
         // Three databases, and each takes half a minute and longer. The cells are in the first, which is done first.
         beside: true,
         // It has three programs, and hosts wait for all of them.
-        cpu: "60m",
+        cpu: "200m",
         commands: [
           {
             sequence: [
@@ -190,7 +195,7 @@ function controlSections(cloud: CloudFacts): ConfigSections {
     ...proxySection(),
     ...authToken(cloud, "nova"),
     ...serviceUserSection(cloud, "nova"),
-    DEFAULT: { use_stderr: true, state_path: state },
+    DEFAULT: { use_stderr: true, state_path: state, periodic_fuzzy_delay: discoveryDelay },
     conductor: { workers: cloud.size("nova", "conductor").workers },
     scheduler: {
       workers: cloud.size("nova", "scheduler").workers,

@@ -95,6 +95,25 @@ describe("nova on a cluster", () => {
     assert.match(files["leave.sh"] ?? "", /^#!\/bin\/sh\nPROGRAM=\/etc\/stratiform\/scripts\/compute-host\.py\n/);
   });
 
+  it("makes its schema when the database is there, and waits for no other backing service", () => {
+    const schema = objectLike(graph(), "Job", /^nova-schema-/).resource;
+    const waits = (kind: string, name: string) => {
+      const one = objectsOf(graph()).find((object) => object.kind === kind && object.name === name)?.resource;
+      assert.ok(one, name);
+      return schema.dependencies.includes(one.urn);
+    };
+    assert.ok(waits("StatefulSet", "mariadb"));
+    assert.ok(!waits("StatefulSet", "rabbitmq"));
+    assert.ok(!waits("StatefulSet", "memcached"));
+  });
+
+  it("looks for the first compute hosts as soon as for later ones", () => {
+    const config = objectLike(graph(), "ConfigMap", /^nova-scheduler-/).body["data"] as Record<string, string>;
+    const option = (name: string) => new RegExp(`^${name} = (\\d+)$`, "m").exec(config["nova.conf"] ?? "")?.[1];
+    assert.ok(option("discover_hosts_in_cells_interval"));
+    assert.equal(option("periodic_fuzzy_delay"), option("discover_hosts_in_cells_interval"));
+  });
+
   it("ends its schema's change and enters its API without waiting for compute hosts, which others do wait for", () => {
     const made = (kind: string, name: RegExp) => objectLike(graph(), kind, name).resource;
     const compute = made("DaemonSet", /^nova-compute$/);
