@@ -63,15 +63,17 @@ choose_virtualization() {
   echo "$choice" >/run/libvirt/virtualization
 }
 
-# Guests run from a copy of this image's files on the host: those of the pod go when its image goes.
+# Guests run from a copy of this image's files on the host: those of the pod go when its image goes. Of its programs they
+# need one.
 copy_root() {
   root="$roots/$(cat "$qemu" /var/lib/dpkg/status 2>/dev/null | sha256sum | cut -c1-16)"
   if [ ! -d "$root" ]; then
     echo "copying the files of guests to $root"
     rm -rf "$root.new"
     mkdir -p "$root.new"
-    for name in usr etc bin sbin lib lib64; do
-      [ ! -e "/$name" ] || cp -ax "/$name" "$root.new/"
+    for name in "${qemu#/}" usr/lib usr/lib64 usr/share etc bin sbin lib lib64; do
+      mkdir -p "$root.new/$(dirname "$name")"
+      [ ! -e "/$name" ] || cp -ax "/$name" "$root.new/$name"
     done
     mkdir -p "$root.new/var/lib" "$root.new/var/log"
     mv "$root.new" "$root"
@@ -100,6 +102,12 @@ put_wrapper() {
   fill qemu.sh "$qemu"
 }
 
+# libvirt finds out only when it is asked what QEMU can do, which takes a host that is busy ten seconds, and then knows it:
+# nova-compute need not wait for it.
+ask_early() {
+  until virsh --quiet --connect qemu:///system capabilities >/dev/null 2>&1; do sleep 1; done
+}
+
 write_config() {
   # A host without firmware tables has no number of its own, and libvirt tells hosts apart by it.
   [ -s /var/lib/libvirt/host-uuid ] || cat /proc/sys/kernel/random/uuid >/var/lib/libvirt/host-uuid
@@ -120,6 +128,7 @@ copy_root
 put_wrapper
 write_config
 follow_certificates &
+ask_early &
 # Of those who ended without a word.
 rm -f /run/libvirtd.pid /run/libvirt/libvirtd.pid
 exec tini -s -- libvirtd --listen --config "$config"
