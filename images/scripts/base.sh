@@ -20,6 +20,7 @@ for file in resolv.conf hosts hostname; do
   rm -f "$root/etc/$file"
   : >"$root/etc/$file"
 done
+find "$root/usr/share/doc" -type f -not -name copyright -delete
 rm -rf "$root"/var/log/* "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old "$root"/etc/*- "$root"/var/cache/apt/*
 
 # Debian's adduser takes a user for a system user by its number; the packages ask for system users and get these.

@@ -6,3 +6,5 @@ rm -f /etc/glance/glance-api.conf /var/lib/glance/*.db /var/lib/glance/*.sqlite
 sed -i '/glance_store\.tests/d' /usr/lib/python3/dist-packages/glance_store-*/entry_points.txt
 # Of all services of Amazon's that the library describes, a store of images uses one. Two fifths of the image.
 find /usr/lib/python3/dist-packages/botocore/data -mindepth 1 -maxdepth 1 -type d -not -name s3 -exec rm -rf {} +
+# No systemd runs in it.
+rm -rf /usr/lib/systemd/systemd* /usr/lib/*/systemd

@@ -5,3 +5,5 @@ rm -rf /etc/libvirt/qemu/networks /etc/libvirt/libvirtd.conf /etc/libvirt/qemu.c
 # Each host has its own; one in the image would be the same on all.
 rm -f /etc/machine-id /var/lib/dbus/machine-id
 : >/etc/machine-id
+# Servers are for the host's own kind of processor, which runs those of 32 bits too.
+rm -f /usr/bin/qemu-system-i386 /usr/bin/qemu-system-x86_64-microvm

@@ -15,3 +15,7 @@ rm -rf /etc/mysql/mariadb.conf.d/* /etc/mysql/conf.d/*
 install -d -m 755 -o mysql -g mysql /run/mysqld
 # Tools for the files of tables as OpenStack has none. A seventh of the image.
 rm -f /usr/bin/aria_* /usr/bin/myisam*
+# Clients that nobody calls, each with the whole library in it.
+for name in conv import plugin show slap tzinfo-to-sql waitpid; do
+  rm -f "/usr/bin/mariadb-$name"
+done

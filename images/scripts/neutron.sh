@@ -6,3 +6,5 @@ rm -f /etc/neutron/neutron.conf /etc/neutron/*_agent.ini /etc/neutron/plugins/ml
 rm -f /var/lib/neutron/*.db /var/lib/neutron/*.sqlite
 install -d /etc/neutron/plugins/ml2
 ln -s ../../ml2_conf.ini /etc/neutron/plugins/ml2/ml2_conf.ini
+# A library of switches wants it to install itself with.
+rm -rf /usr/lib/python3/dist-packages/pip
