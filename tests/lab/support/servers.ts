@@ -29,7 +29,7 @@ const tokenAge = 600;
 /** The services' APIs at their public endpoints, as the administrator uses them. */
 export class Api {
   readonly #cloud: Cloud;
-  #token = { id: "", since: 0 };
+  #token = { id: Promise.resolve(""), since: 0 };
 
   constructor(cloud: Cloud) {
     this.#cloud = cloud;
@@ -68,10 +68,10 @@ export class Api {
 
   async #headers(type: string): Promise<Record<string, string>> {
     if (Date.now() - this.#token.since > tokenAge * 1000) {
-      this.#token = { id: (await this.#cloud.admin.token()).id, since: Date.now() };
+      this.#token = { id: this.#cloud.admin.token().then(({ id }) => id), since: Date.now() };
     }
     return {
-      "X-Auth-Token": this.#token.id,
+      "X-Auth-Token": await this.#token.id,
       ...(type === "compute" ? { "OpenStack-API-Version": `compute ${computeVersion}` } : {}),
     };
   }
@@ -125,9 +125,12 @@ export class GuestServer {
    */
   async start(host?: string): Promise<void> {
     const { name } = this;
-    const [image, keypair] = [await this.#image(), await this.#keypair()];
-    const { id: flavorRef } = await this.#make("compute", "/flavors", "flavor", { name, ...flavor });
-    const { network, group, external } = await this.#network();
+    const [image, keypair, { id: flavorRef }, { network, group, external }] = await Promise.all([
+      this.#image(),
+      this.#keypair(),
+      this.#make("compute", "/flavors", "flavor", { name, ...flavor }),
+      this.#network(),
+    ]);
     const { id } = await this.#make("compute", "/servers", "server", {
       ...{ name, imageRef: image, flavorRef, key_name: keypair },
       ...{ networks: [{ uuid: network }], security_groups: [{ name: group }] },
