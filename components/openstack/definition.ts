@@ -293,7 +293,7 @@ export interface ServiceDefinition {
   catalog?: readonly CatalogEntry[];
   /** Further ports on the endpoint addresses. @default none */
   endpointPorts?: readonly EndpointPort[];
-  /** Its databases. @default none */
+  /** Its databases. Its image then has `python3`, with PyMySQL, in its catalogue entry. @default none */
   databases?: readonly string[];
   /** Whether it has a user and a virtual host of its own on the message bus; it then needs `rabbitmq`. @default false */
   messaging?: boolean;

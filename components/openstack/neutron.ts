@@ -58,7 +58,7 @@ export const neutron: ServiceFactory = (cloud) => ({
     secretConfig: (secrets) => ({ [file]: databaseSecret(secrets, service) }),
     // Both branches at once. The one that takes away has ended with Newton, so an upgrade finds nothing in it; but a new
     // database needs it before the first process, since the other branch leaves it half done.
-    expand: [{ name: "expand", commands: [["neutron-db-manage", "upgrade", "heads"]] }],
+    expand: [{ name: "expand", cpu: "60m", commands: [["neutron-db-manage", "upgrade", "heads"]] }],
   },
   setup: setup(cloud),
   processes: [

@@ -100,7 +100,7 @@ export const nova: ServiceFactory = (cloud) => ({
         // Three databases, and each takes half a minute and longer. The cells are in the first, which is done first.
         beside: true,
         // It has three programs, and hosts wait for all of them.
-        cpu: "200m",
+        cpu: "120m",
         commands: [
           {
             sequence: [
