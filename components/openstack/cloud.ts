@@ -334,7 +334,11 @@ function layServices(
         overrides: build.args.overrides?.[definition.name] ?? {},
         after: neededFrom(needs),
         backing: neededFrom(needs.filter((need) => backingNames.includes(need))),
-        beforeSteps: neededFrom(neededBySteps(definition)),
+        beforeSteps: [
+          ...neededFrom(neededBySteps(definition)),
+          // Everybody waits for Keystone: what its steps take on a busy host is not taken by others' beside them.
+          ...(services.get(identityService)?.expanded ?? []),
+        ],
       },
       { parent },
     );

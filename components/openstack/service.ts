@@ -22,6 +22,8 @@ import { setupJobs } from "./setup-job";
 export class OpenStackService extends pulumi.ComponentResource {
   /** What services that need this one wait for: it answers and stands in the catalogue. */
   public readonly answers: pulumi.Resource[];
+  /** Its steps before any process, with its databases. */
+  public readonly expanded: pulumi.Resource[];
   /** All of it, with the steps that follow when it answers. */
   public readonly done: pulumi.Resource[];
   readonly #build: ServiceBuild;
@@ -32,6 +34,7 @@ export class OpenStackService extends pulumi.ComponentResource {
     this.#build = build;
     const policies = layPolicies(build);
     const expanded = laidExpansion(build, [...args.beforeSteps, ...policies]);
+    this.expanded = expanded;
     const user = userJob(build, [...args.identity, ...policies]);
     const bus = layBusUser(build, [...args.backing, ...policies]);
     const prepared = [...expanded, ...bus, ...args.backing, ...policies];
