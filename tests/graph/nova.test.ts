@@ -95,7 +95,7 @@ describe("nova on a cluster", () => {
     assert.match(files["leave.sh"] ?? "", /^#!\/bin\/sh\nPROGRAM=\/etc\/stratiform\/scripts\/compute-host\.py\n/);
   });
 
-  it("makes its schema when the database is there, and waits for no other backing service", () => {
+  it("makes its schema when the database and Keystone's schema are there, and waits for no other backing service", () => {
     const schema = objectLike(graph(), "Job", /^nova-schema-/).resource;
     const waits = (kind: string, name: string) => {
       const one = objectsOf(graph()).find((object) => object.kind === kind && object.name === name)?.resource;
@@ -103,6 +103,8 @@ describe("nova on a cluster", () => {
       return schema.dependencies.includes(one.urn);
     };
     assert.ok(waits("StatefulSet", "mariadb"));
+    assert.ok(waits("Job", objectLike(graph(), "Job", /^keystone-expand-/).name));
+    assert.ok(!waits("Deployment", "keystone-api"));
     assert.ok(!waits("StatefulSet", "rabbitmq"));
     assert.ok(!waits("StatefulSet", "memcached"));
   });
