@@ -107,6 +107,24 @@ describe("a cloud with a message bus, Placement and Glance", () => {
     );
   });
 
+  it("makes the database of a service without steps by a job of its own, before its processes", () => {
+    const job = object("lab", "Job", /^ledger-database-/);
+    const { containers, initContainers } = templates(graph("lab")).find((one) => one.object.name === job.name)?.template
+      .spec ?? { containers: [] };
+    assert.deepEqual([containers.length, initContainers], [1, undefined]);
+    assert.match(
+      containers[0]?.command?.join(" ") ?? "",
+      /^\/usr\/bin\/python3 \/etc\/stratiform\/input\/database\.py$/,
+    );
+    const variables = Object.fromEntries((containers[0]?.env ?? []).map(({ name, value }) => [name, value]));
+    assert.equal(variables["PASSWORD_FILE"], "/etc/stratiform/database-admin/password");
+    const secret = object("lab", "Secret", /^ledger-database-/).body["stringData"] as Record<string, string>;
+    const statements = JSON.parse(secret["database.json"] ?? "") as string[];
+    assert.ok(statements.some((one) => one.startsWith("CREATE DATABASE IF NOT EXISTS `ledger`")));
+    const clerk = object("lab", "Deployment", /^ledger-clerk$/);
+    assert.ok(clerk.resource.dependencies.includes(job.resource.urn));
+  });
+
   it("gives a job beside its script all that this reads from beside it", () => {
     for (const [name, files] of [
       ["courier-messaging", ["attempts-library.sh", "definitions.json", "rabbitmq-library.sh", "rabbitmq-user.sh"]],

@@ -31,6 +31,16 @@ const courier: ServiceFactory = () => ({
   ],
 });
 
+/** A service that has a database, and no step in whose pod it could be made. */
+const ledger: ServiceFactory = () => ({
+  name: "ledger",
+  image: "placement",
+  needs: ["mariadb", "keystone"],
+  databases: ["ledger"],
+  config: {},
+  processes: [{ name: "clerk", command: ["sh", "-c", "exec sleep infinity"], talksTo: ["mariadb"] }],
+});
+
 const provider = new k8s.Provider("cluster", { kubeconfig: "{}" });
 const services = ["keystone", "placement", "glance"];
-new OpenStackCloud("cloud", { ...cloudArgs, services, ...changes }, { provider }, [courier]);
+new OpenStackCloud("cloud", { ...cloudArgs, services, ...changes }, { provider }, [courier, ledger]);
