@@ -25,6 +25,8 @@ export interface DatabaseStepArgs {
   image: string;
   /** Its entry in the catalogue: it has python3, with PyMySQL, by which services reach their databases. */
   entry: ImageEntry;
+  /** Path of a file there. */
+  path: (key: string) => string;
 }
 
 /** What makes a service's databases: a program, the files that it reads, and the administrator's password. */
@@ -33,10 +35,10 @@ export interface DatabaseStep {
   files: pulumi.Output<Record<string, string>>;
   /** Their keys. */
   keys: readonly string[];
-  /** Argument vector, given where a file lies. */
-  command: (path: (key: string) => string) => string[];
-  /** Environment variables, given the same. */
-  environment: (path: (key: string) => string) => Record<string, string>;
+  /** Argument vector. */
+  command: string[];
+  /** Environment variables. */
+  environment: Record<string, string>;
   /** Secret with the administrator's password, and where it is mounted. */
   credentials: { secret: pulumi.Input<string>; path: string };
   /** What it asks for. */
@@ -49,7 +51,7 @@ export interface DatabaseStep {
  * @throws Error if a name cannot be one of a database or user, or the image's entry has no python3
  */
 export function databaseStep(args: DatabaseStepArgs): DatabaseStep {
-  const { server, databases, user } = args;
+  const { server, databases, user, path } = args;
   return {
     files: pulumi.output(args.password).apply(
       (password): Record<string, string> => ({
@@ -58,14 +60,14 @@ export function databaseStep(args: DatabaseStepArgs): DatabaseStep {
       }),
     ),
     keys: [program, statements],
-    command: (path) => argumentVector(args.image, args.entry, ["python3", path(program)]),
-    environment: (path) => ({
+    command: argumentVector(args.image, args.entry, ["python3", path(program)]),
+    environment: {
       DATABASE_HOST: server.host,
       DATABASE_PORT: String(server.port),
       PASSWORD_FILE: `${admin}/password`,
       STATEMENTS_FILE: path(statements),
       JOB_ATTEMPTS: String(jobAttempts),
-    }),
+    },
     credentials: { secret: server.adminSecret, path: admin },
     size: { cpu: "20m", memory: "64Mi" },
   };

@@ -7,7 +7,7 @@ import type { CloudContext, HostAlias } from "./context";
 import { hashedSecret } from "./hashed";
 import { labelsOf } from "./labels";
 import { hashedName } from "./names";
-import type { MountPlan, PodPlan } from "./pod";
+import type { ContainerPlan, MountPlan, PodPlan } from "./pod";
 import type { VolumePlan } from "./volumes";
 import { jobSpec } from "./workload";
 
@@ -31,19 +31,8 @@ export interface JobPlace {
   dependsOn: pulumi.Resource[];
 }
 
-/** A container of a job that ends before the job's own begins, in the same pod. */
-export interface BeforePlan {
-  /** Name. */
-  name: string;
-  /** Argument vector. */
-  command: string[];
-  /** Environment variables, never secrets. */
-  environment: Record<string, string>;
-  /** Where it sees the pod's volumes. */
-  mounts: MountPlan[];
-  /** What it asks for. */
-  size: { cpu: string; memory: string };
-}
+/** A container of a job that ends before the job's own begins, in the same pod and image. */
+export type BeforePlan = Omit<ContainerPlan, "image">;
 
 /** A job that runs to its end. */
 export interface HashedJobPlan {
@@ -84,12 +73,12 @@ export function hashedJob(name: string, place: JobPlace, plan: HashedJobPlan): k
     uid: entry.uid,
     gid: entry.gid,
     containers: [{ name: step, image, command, ...(env === undefined ? {} : { env }), mounts, size }],
-    ...(before === undefined ? {} : { initContainers: [{ ...before, image, env: before.environment }] }),
+    ...(before === undefined ? {} : { initContainers: [{ ...before, image }] }),
     volumes: plan.volumes,
     ...(plan.hostAliases === undefined ? {} : { hostAliases: plan.hostAliases }),
     ...(plan.near === undefined ? {} : { near: plan.near }),
   };
-  const first = before && [before.command, before.environment];
+  const first = before && [before.command, before.env];
   const carried = [image, command, ...[env, plan.near, first].filter((one) => one !== undefined)];
   const objectName = pulumi
     .all([context.hashKey, plan.secret.metadata.name])

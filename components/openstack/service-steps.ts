@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type DatabaseStep, databaseStep } from "../backing/database";
 import { hashedSecret } from "../kit/hashed";
 import type { BeforePlan } from "../kit/job";
+import type { MountPlan } from "../kit/pod";
 import type { StepDefinition } from "./definition";
 import { addAuthority, addFiles, addKeyRepositories, type Furnishing } from "./furnish";
 import { laidJob } from "./job";
@@ -57,6 +58,7 @@ function databaseOf({ context, definition, database, secrets }: ServiceBuild): D
         password: secrets.databasePassword,
         image,
         entry: context.entry(image),
+        path: databasePath,
       });
 }
 
@@ -69,33 +71,30 @@ function databaseJob(build: ServiceBuild, database: DatabaseStep, dependsOn: pul
   const { context, definition, parent } = build;
   const step = "database";
   const secret = hashedSecret(`${build.name}-${step}`, `${definition.name}-${step}`, database.files, context, parent);
-  const furnishing: Furnishing = { volumes: {}, mounts: [] };
-  const { mounts, command, environment } = databaseContainer(furnishing, database);
-  furnishing.volumes["files"] = { kind: "secret", name: secret.metadata.name };
+  const furnishing: Furnishing = { volumes: { files: { kind: "secret", name: secret.metadata.name } }, mounts: [] };
+  furnishing.mounts = databaseMounts(furnishing, database);
   return laidJob(build, step, {
     image: definition.image ?? definition.name,
-    command,
-    environment,
-    furnishing: { ...furnishing, mounts },
+    command: database.command,
+    environment: database.environment,
+    furnishing,
     secret,
     dependsOn,
   });
 }
 
-/** What makes databases, as a container beside the volume `files`; the pod gets the administrator's password. */
-function databaseContainer(furnishing: Furnishing, database: DatabaseStep): BeforePlan {
-  const { credentials } = database;
+/** Where what makes databases sees its files, of the volume `files`, and the administrator's password, which the pod gets. */
+function databaseMounts(furnishing: Furnishing, { credentials, keys }: DatabaseStep): MountPlan[] {
   furnishing.volumes[credentialsVolume] = { kind: "secret", name: credentials.secret };
-  return {
-    name: "database",
-    command: database.command(databasePath),
-    environment: database.environment(databasePath),
-    mounts: [
-      ...database.keys.map((key) => ({ volume: "files", path: databasePath(key), subPath: key })),
-      { volume: credentialsVolume, path: credentials.path },
-    ],
-    size: database.size,
-  };
+  return [
+    ...keys.map((key) => ({ volume: "files", path: databasePath(key), subPath: key })),
+    { volume: credentialsVolume, path: credentials.path },
+  ];
+}
+
+function databaseContainer(furnishing: Furnishing, database: DatabaseStep): BeforePlan {
+  const { command, environment: env, size } = database;
+  return { name: "database", command, env, mounts: databaseMounts(furnishing, database), size };
 }
 
 function stepJob(
