@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { debianCatalogue } from "../components/kit/debian-catalogue";
 import { cacheDirectory, hashOf, withLock } from "../lab/toolchain/cache";
 import { makeRootFileSystem, ownAptOptions, ownSources } from "../lab/toolchain/debian";
 import { type Layer, layerMadeOnce } from "../lab/toolchain/oci";
@@ -133,8 +134,11 @@ async function installIn(
   for (const name of scripts) await writeFile(join(mnt, name), await readFile(script(name)));
   await writeFile(join(mnt, "apt.conf"), await aptConfiguration());
   await writeSources(mnt);
-  const packages = (recipe.packages ?? []).join(" ");
-  const steps = scripts.map((name) => `sh /mnt/${name}${name === "install.sh" ? ` ${packages}` : ""}`);
+  const words: Record<string, readonly string[]> = {
+    "install.sh": recipe.packages ?? [],
+    "finish.sh": Object.values(debianCatalogue[recipe.name]?.programs ?? {}).map(([program = ""]) => program),
+  };
+  const steps = scripts.map((name) => ["sh", `/mnt/${name}`, ...(words[name] ?? [])].join(" "));
   await enter(
     {
       lower: at.lower,

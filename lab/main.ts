@@ -105,11 +105,12 @@ function program(report: TerminalReporter, exit: (code: number) => void): Comman
     .option("--keep", "leave the job, the images and the flavors")
     .action(async (options: TempestOptions & { name: string }) => {
       // The job is made by the components' own functions, which take a second to load.
-      const { runTempest } = require("./tempest") as typeof import("./tempest");
-      const { counts, directory } = await runTempest(await Lab.open(options.name), options, report);
+      const { overtimeText, runTempest } = require("./tempest") as typeof import("./tempest");
+      const { counts, directory, overtime } = await runTempest(await Lab.open(options.name), options, report);
       report.say((await readFile(join(directory, "report.txt"), "utf8")).trimEnd());
       report.say(`Results, logs, report.html, junit.xml: ${directory}`);
-      exit(counts.failed === 0 ? 0 : 1);
+      if (overtime !== undefined) report.say(overtimeText(overtime));
+      exit(counts.failed === 0 && overtime === undefined ? 0 : 1);
     });
   for (const tool of handedOnTools) {
     root.command(tool).description(`${tool} with the lab's environment: ${tool} [--name <name>] -- …`);

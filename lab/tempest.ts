@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -58,10 +59,14 @@ export interface TempestOutcome {
   tests: TempestTest[];
   /** Folder with the results: `results.json`, `report.txt`, `report.html`, `junit.xml`, `tempest.subunit`, logs. */
   directory: string;
+  /** Minutes after which it was ended: what was under way counts as failed, and the rest did not run. @default it came to its end */
+  overtime?: number;
 }
 
 /** What the pod says when it is done. */
 const finished = /^stratiform-tempest: finished with (\d+)$/m;
+/** Longest run, in minutes. */
+const defaultLimit = 120;
 /** How long the pod may take to start, its image being pulled: in milliseconds. */
 const startLimit = 600_000;
 /** A line about one test, as Tempest prints it while it runs. */
@@ -136,14 +141,23 @@ export async function runTempest(lab: Lab, options: TempestOptions, report: Term
       await prepare(lab, "clean").catch((error: Error) => report.say(`Left in the cloud: ${error.message}`));
     }
   }
-  return writeReports(directory, name);
+  const overtime = existsSync(join(directory, "overtime")) ? { overtime: options.limit ?? defaultLimit } : {};
+  return { ...(await writeReports(directory, name)), ...overtime };
+}
+
+/** What is said of a run whose time was over. */
+export function overtimeText(minutes: number): string {
+  return [
+    `The limit of ${minutes} min was over: tests under way count as failed, the rest did not run. Their servers and networks`,
+    'may be left, in projects named "tempest-…". Give more time with --limit, or fewer tests with --regex or --exclude.',
+  ].join("\n");
 }
 
 /** Writes text, page and JUnit beside the results. */
 async function writeReports(directory: string, title: string): Promise<TempestOutcome> {
   const tests = parseTempestResults(await readFile(join(directory, "results.json"), "utf8"));
   if (tests.length === 0) {
-    throw new UserError(`Tempest ran no test; ${join(directory, "run.log")} says why (does the regex match any?)`);
+    throw new UserError(`Tempest ran no test; ${join(directory, "errors.log")} says why (does the regex match any?)`);
   }
   await writeFile(join(directory, "report.txt"), `${tempestText(tests)}\n`);
   await writeFile(join(directory, "report.html"), tempestHtml(tests, title));
@@ -180,7 +194,7 @@ async function plannedObjects(
   return tempestObjects({
     ...{ cloud: plan.cloud, name: plan.name, image: await releaseImage(lab.record, "tempest"), uid },
     ...{ config: tempestConfig(facts, plan.options.set), clouds: clouds.text },
-    ...{ guestImage: plan.resources.image, args: plan.args, limit: (plan.options.limit ?? 120) * 60 },
+    ...{ guestImage: plan.resources.image, args: plan.args, limit: (plan.options.limit ?? defaultLimit) * 60 },
     hostAliases: endpointNames(stack).map((pair) => {
       const [name = "", ip = ""] = pair.split(":");
       return { ip, hostnames: [name] };
@@ -219,6 +233,7 @@ async function startedPod(
 async function followed(lab: Lab, space: string, pod: string, progress: (line: string) => void): Promise<void> {
   const where = ["-n", space];
   let count = 0;
+  progress("its tests run, none is done yet");
   for (;;) {
     const done = new AbortController();
     let text = "";

@@ -36,9 +36,12 @@ export interface TempestJobPlan {
   args: readonly string[];
   /** Host table, for endpoint names that no name server knows. */
   hostAliases: readonly HostAlias[];
-  /** Longest run, in seconds. */
+  /** Longest run of the tests, in seconds. */
   limit: number;
 }
+
+/** Longest time in seconds that the pod has beside its tests, to start and until somebody fetched the results. */
+const besideTests = 3600;
 
 /** Directory in the pod that Tempest writes to. */
 export const tempestDirectory = "/work";
@@ -70,7 +73,7 @@ export function tempestObjects(plan: TempestJobPlan): KubernetesManifest[] {
         name: "tempest",
         image: plan.image,
         command: ["/bin/sh", `${inputDirectory}/tempest_run.sh`, ...plan.args],
-        env: { IMAGE: plan.guestImage },
+        env: { IMAGE: plan.guestImage, LIMIT: String(plan.limit) },
         mounts: [
           { volume: "input", path: inputDirectory },
           { volume: "ca", path: caFile.slice(0, caFile.lastIndexOf("/")) },
@@ -111,7 +114,7 @@ function withPing(spec: ReturnType<typeof jobSpec>, limit: number): unknown {
   return {
     ...plain,
     backoffLimit: 0,
-    activeDeadlineSeconds: limit,
+    activeDeadlineSeconds: limit + besideTests,
     template: { ...plain.template, spec: { ...pod, securityContext: { ...pod.securityContext, sysctls } } },
   };
 }

@@ -21,6 +21,9 @@ for file in resolv.conf hosts hostname; do
   : >"$root/etc/$file"
 done
 find "$root/usr/share/doc" -type f -not -name copyright -delete
+# Encodings of text that nobody here writes: the C library knows UTF-8 by itself.
+find "$root"/usr/lib/*/gconv -name '*.so' -not -name 'UTF-*' -not -name 'UNICODE*' -not -name 'ISO8859-1.so' \
+  -not -name 'ISO8859-15.so' -delete
 rm -rf "$root"/var/log/* "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old "$root"/etc/*- "$root"/var/cache/apt/*
 
 # Debian's adduser takes a user for a system user by its number; the packages ask for system users and get these.

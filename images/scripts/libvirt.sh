@@ -6,4 +6,6 @@ rm -rf /etc/libvirt/qemu/networks /etc/libvirt/libvirtd.conf /etc/libvirt/qemu.c
 rm -f /etc/machine-id /var/lib/dbus/machine-id
 : >/etc/machine-id
 # Servers are for the host's own kind of processor, which runs those of 32 bits too.
-rm -f /usr/bin/qemu-system-i386 /usr/bin/qemu-system-x86_64-microvm
+rm -f /usr/bin/qemu-system-i386 /usr/bin/qemu-system-x86_64-microvm /usr/bin/qemu-io /usr/bin/qemu-storage-daemon
+cd /usr/share/qemu
+rm -f hppa-* openbios-* opensbi-* palcode-* s390-* skiboot.lid slof.bin trace-events-all u-boot*

@@ -19,3 +19,5 @@ rm -f /usr/bin/aria_* /usr/bin/myisam*
 for name in conv import plugin show slap tzinfo-to-sql waitpid; do
   rm -f "/usr/bin/mariadb-$name"
 done
+cd /usr/bin
+rm -f innochecksum mariadbd-safe-helper perror replace resolve_stack_dump /usr/lib/*/libperl.so.*

@@ -8,3 +8,6 @@ install -d /etc/neutron/plugins/ml2
 ln -s ../../ml2_conf.ini /etc/neutron/plugins/ml2/ml2_conf.ini
 # A library of switches wants it to install itself with.
 rm -rf /usr/lib/python3/dist-packages/pip
+# And pip wants a linker, and that Perl.
+rm -rf /usr/bin/x86_64-linux-gnu-* /usr/lib/*/ldscripts /usr/lib/*/gprofng
+rm -f /usr/lib/*/libgprofng.so.* /usr/lib/*/libbfd-* /usr/lib/*/libopcodes-* /usr/lib/*/libctf*.so.* /usr/lib/*/libperl.so.*

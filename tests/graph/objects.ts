@@ -18,6 +18,7 @@ export interface Pod {
       }[];
     };
   };
+  topologySpreadConstraints?: object[];
   volumes?: {
     name: string;
     configMap?: { name: string };

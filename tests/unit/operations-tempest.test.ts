@@ -128,7 +128,7 @@ describe("Tempest's job", () => {
       template: { spec: Record<string, unknown> };
     };
     assert.equal(spec.backoffLimit, 0);
-    assert.equal(spec.activeDeadlineSeconds, 600);
+    assert.equal(spec.activeDeadlineSeconds, 600 + 3600);
     const pod = JSON.stringify(spec.template.spec);
     assert.match(pod, /"sysctls":\[\{"name":"net.ipv4.ping_group_range","value":"0 2147483647"\}\]/);
     assert.match(pod, /"runAsUser":42400/);
@@ -136,6 +136,7 @@ describe("Tempest's job", () => {
     assert.match(pod, /"drop":\["ALL"\]/);
     assert.doesNotMatch(pod, /"add":/);
     assert.match(pod, /tempest_run\.sh","--smoke"/);
+    assert.match(pod, /"name":"LIMIT","value":"600"/);
     assert.match(pod, /"cloud\.example"/);
   });
 });

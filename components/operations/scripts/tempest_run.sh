@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs Tempest in its pod, and keeps the results until they are fetched. Arguments: those of "tempest run". In the
-# environment: IMAGE (the guest's image). Inputs in /etc/stratiform/input: clouds.yaml, tempest.conf, tempest_results.py.
+# environment: IMAGE (the guest's image) and LIMIT (longest run of the tests, in seconds; when it is over, "overtime" stands
+# among the results, which go as far as the tests came). Inputs in /etc/stratiform/input: clouds.yaml, tempest.conf, tempest_results.py.
 set -u
 input=/etc/stratiform/input
 work=/work
@@ -29,9 +30,11 @@ cd "$work" || end 70
 # It says why it fails in its log only.
 tempest init stratiform >"$results/init.log" 2>&1 || { tail -n 20 "$results/init.log" "$work/tempest.log"; end 70; }
 cd stratiform || end 70
-tempest run "$@" 2>&1 | tee "$results/run.log"
-# The pipe's status is that of tee; the results say what failed.
-stestr last --subunit >"$results/tempest.subunit" 2>/dev/null
+# The results say what failed. They are written down as they come: Tempest's own store of them takes whole runs only.
+{
+  timeout --kill-after=30 "$LIMIT" tempest run --subunit "$@" 2>"$results/errors.log"
+  case $? in 124 | 137) : >"$results/overtime" ;; esac
+} | tee "$results/tempest.subunit" | subunit-trace --fails 2>&1 | tee "$results/run.log"
 python3 -B "$input/tempest_results.py" <"$results/tempest.subunit" >"$results/results.json" || end 70
 cp "$work/tempest.log" "$results/" 2>/dev/null
 end 0

@@ -101,6 +101,13 @@ export class Cloud {
     return new Cloud(site, outputs as CloudOutputs);
   }
 
+  /** URL at which everybody uses a service of a type. */
+  endpoint(type: string): Promise<string> {
+    const found = this.outputs.endpoints.find((one) => one.type === type);
+    assert.ok(found, `the outputs have no endpoint of ${type}`);
+    return Promise.resolve(found.publicUrl);
+  }
+
   /** Keystone as another user sees it. */
   as(username: string, password: string, project: string): Identity {
     return new Identity({ ...this.admin.credentials, username, password, project });

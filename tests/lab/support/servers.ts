@@ -7,8 +7,7 @@ import { ensureGuestImage } from "../../../images/guest";
 import { capture } from "../../../lab/execute";
 import { TerminalReporter } from "../../../lab/report";
 import { sshArguments } from "../../../lab/verify";
-import type { Cloud } from "./cloud";
-import { failure, send } from "./cloud-requests";
+import { failure, type Identity, send } from "./cloud-requests";
 import { textOf } from "./site";
 import { eventually, within } from "./wait";
 
@@ -20,27 +19,36 @@ const computeVersion = "2.30";
 /** Seconds between two pings. */
 const pingInterval = 0.2;
 /** Longest waits in seconds: bounds against hanging. */
+const hostLimit = 600;
 const activeLimit = 600;
 const sshLimit = 300;
 const removeLimit = 180;
 /** How long a token is used, in seconds: well below its life. */
 const tokenAge = 600;
 
+/** A cloud as its users see it. */
+export interface CloudAccess {
+  /** Keystone as the administrator sees it. */
+  readonly admin: Identity;
+  /** URL at which everybody uses a service of a type. */
+  endpoint(type: string): Promise<string>;
+}
+
 /** The services' APIs at their public endpoints, as the administrator uses them. */
 export class Api {
-  readonly #cloud: Cloud;
+  readonly #cloud: CloudAccess;
   #token = { id: Promise.resolve(""), since: 0 };
 
-  constructor(cloud: Cloud) {
+  constructor(cloud: CloudAccess) {
     this.#cloud = cloud;
   }
 
   /** A call. @throws Error whose code is the status, if it is not 2xx */
   async call<Content>(type: string, method: string, at: string, body?: unknown): Promise<Content> {
     const answer = await send({
-      url: `${this.#url(type)}${at}`,
+      url: `${await this.#cloud.endpoint(type)}${at}`,
       method,
-      ca: this.#cloud.outputs.caCertificate,
+      ca: this.#cloud.admin.credentials.ca,
       headers: await this.#headers(type),
       ...(body === undefined ? {} : { body }),
     });
@@ -56,9 +64,10 @@ export class Api {
   /** Sends an image's content. */
   async upload(image: string, file: string): Promise<void> {
     const headers = { ...(await this.#headers("image")), "Content-Type": "application/octet-stream" };
+    const url = `${await this.#cloud.endpoint("image")}/v2/images/${image}/file`;
     const status = await new Promise<number | undefined>((resolve, reject) => {
-      const options = { method: "PUT", headers, ca: this.#cloud.outputs.caCertificate };
-      const request = https.request(`${this.#url("image")}/v2/images/${image}/file`, options, (response) => {
+      const options = { method: "PUT", headers, ca: this.#cloud.admin.credentials.ca };
+      const request = https.request(url, options, (response) => {
         response.resume().once("end", () => resolve(response.statusCode));
       });
       request.once("error", reject).end(fs.readFileSync(file));
@@ -74,12 +83,6 @@ export class Api {
       "X-Auth-Token": await this.#token.id,
       ...(type === "compute" ? { "OpenStack-API-Version": `compute ${computeVersion}` } : {}),
     };
-  }
-
-  #url(type: string): string {
-    const found = this.#cloud.outputs.endpoints.find((one) => one.type === type);
-    assert.ok(found, `the outputs have no endpoint of ${type}`);
-    return found.publicUrl;
   }
 }
 
@@ -106,39 +109,42 @@ export class GuestServer {
   port = "";
   /** Its number. */
   id = "";
+  /** Is called when all is there that it takes, and it is asked for. @default nothing */
+  onRequest: () => void = () => undefined;
   /** Is called when it becomes ACTIVE for the first time. @default nothing */
   onActive: () => void = () => undefined;
   readonly #directory: string;
   /** How what was made is removed, in the order in which it was made. */
   readonly #made: { type: string; at: string; remove: () => Promise<unknown> }[] = [];
 
-  constructor(cloud: Cloud, name: string) {
+  constructor(cloud: CloudAccess, name: string) {
     this.api = new Api(cloud);
     this.name = name;
     this.#directory = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-guest-"));
   }
 
   /**
-   * Makes everything, and waits until the guest lets us in.
+   * Makes everything, and waits until the guest lets us in. A cloud that is being brought up is used as far as it is there.
    *
    * @param host compute host. @default what the scheduler chooses
    */
   async start(host?: string): Promise<void> {
     const { name } = this;
-    const [image, keypair, { id: flavorRef }, { network, group, external }] = await Promise.all([
+    const [image, keypair, { id: flavorRef }, { network, subnet, group }] = await Promise.all([
       this.#image(),
       this.#keypair(),
       this.#make("compute", "/flavors", "flavor", { name, ...flavor }),
       this.#network(),
+      this.#computeHost(),
     ]);
+    this.onRequest();
     const { id } = await this.#make("compute", "/servers", "server", {
       ...{ name, imageRef: image, flavorRef, key_name: keypair },
       ...{ networks: [{ uuid: network }], security_groups: [{ name: group }] },
       ...(host === undefined ? {} : { availability_zone: `nova:${host}` }),
     });
     this.id = id;
-    await this.active(activeLimit);
-    this.onActive();
+    const [external] = await Promise.all([this.#router(subnet), this.active(activeLimit).then(() => this.onActive())]);
     const { ports } = await this.api.call<{ ports: Made[] }>("network", "GET", `/v2.0/ports?device_id=${id}`);
     this.port = ports[0]?.id ?? assert.fail(`server ${id} has no port`);
     const floating = await this.#make<{ floating_ip_address: string }>("network", "/v2.0/floatingips", "floatingip", {
@@ -228,12 +234,17 @@ export class GuestServer {
     return name;
   }
 
-  /** A network with a router to the external one, and a group of rules that lets ping and ssh in. */
-  async #network(): Promise<{ network: string; group: string; external: string }> {
+  /** Waits for a host that Nova puts servers on: without one a server ends as an error. */
+  async #computeHost(): Promise<void> {
+    await eventually("a compute host", hostLimit, async () => {
+      const { hypervisors } = await this.api.call<{ hypervisors: Made[] }>("compute", "GET", "/os-hypervisors");
+      return hypervisors.length > 0;
+    });
+  }
+
+  /** A network, and a group of rules that lets ping and ssh in. */
+  async #network(): Promise<{ network: string; subnet: string; group: string }> {
     const { name } = this;
-    const query = "/v2.0/networks?router:external=true";
-    const external = (await this.api.call<{ networks: Made[] }>("network", "GET", query)).networks[0]?.id;
-    assert.ok(external, "there is no external network");
     const { id: group } = await this.#make("network", "/v2.0/security-groups", "security_group", { name });
     const rule = { security_group_id: group, direction: "ingress", ethertype: "IPv4" };
     for (const more of [{ protocol: "icmp" }, { protocol: "tcp", port_range_min: 22, port_range_max: 22 }]) {
@@ -243,8 +254,18 @@ export class GuestServer {
     const { id: subnet } = await this.#make("network", "/v2.0/subnets", "subnet", {
       ...{ name, network_id: network, ip_version: 4, cidr: subnetCidr },
     });
+    return { network, subnet, group };
+  }
+
+  /** A router from the subnet to the external network, whose number it returns. */
+  async #router(subnet: string): Promise<string> {
+    const query = "/v2.0/networks?router:external=true";
+    const external = await eventually("the external network", hostLimit, async () => {
+      const { networks } = await this.api.call<{ networks: Made[] }>("network", "GET", query);
+      return networks[0]?.id;
+    });
     const { id: router } = await this.#make("network", "/v2.0/routers", "router", {
-      ...{ name, external_gateway_info: { network_id: external } },
+      ...{ name: this.name, external_gateway_info: { network_id: external } },
     });
     const at = `/v2.0/routers/${router}`;
     const { port_id: port } = await this.api.call<{ port_id: string }>("network", "PUT", `${at}/add_router_interface`, {
@@ -253,7 +274,7 @@ export class GuestServer {
     this.#remember("network", `/v2.0/ports/${port}`, () =>
       this.api.call("network", "PUT", `${at}/remove_router_interface`, { subnet_id: subnet }),
     );
-    return { network, group, external };
+    return external;
   }
 
   async #make<More>(type: string, at: string, kind: string, content: Record<string, unknown>): Promise<Made & More> {

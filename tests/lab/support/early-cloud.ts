@@ -1,0 +1,66 @@
+import { parse } from "yaml";
+import { space } from "./cloud";
+import { Identity, send } from "./cloud-requests";
+import type { CloudAccess } from "./servers";
+import type { Site } from "./site";
+import { eventually } from "./wait";
+
+/** Longest wait in seconds for what comes with a deployment: a bound against hanging. */
+const limit = 900;
+
+interface SecretList {
+  items: { data?: Record<string, string> }[];
+}
+
+interface Catalogue {
+  catalog: { type: string; endpoints: { interface: string; url: string }[] }[];
+}
+
+/**
+ * A cloud that is being brought up, as an administrator uses it who does not wait for the end: `up` tells its outputs then,
+ * so the password is taken from the cluster, and each service's URL from Keystone as soon as it stands there.
+ */
+export class EarlyCloud implements CloudAccess {
+  readonly admin: Identity;
+  readonly #token: string;
+  readonly #endpoints = new Map<string, string>();
+
+  private constructor(admin: Identity, token: string) {
+    this.admin = admin;
+    this.#token = token;
+  }
+
+  /** The cloud, once the administrator gets a token. */
+  static async open(site: Site): Promise<EarlyCloud> {
+    const admin = new Identity(await credentials(site));
+    const { authUrl: url, ca } = admin.credentials;
+    await eventually("Keystone", limit, async () => (await send({ url, ca })).status === 200);
+    const { id } = await eventually("a token", limit, () => admin.token());
+    return new EarlyCloud(admin, id);
+  }
+
+  async endpoint(type: string): Promise<string> {
+    return this.#endpoints.get(type) ?? eventually(`Keystone to know ${type}`, limit, () => this.#find(type));
+  }
+
+  async #find(type: string): Promise<string | undefined> {
+    const { authUrl, ca } = this.admin.credentials;
+    const answer = await send({ url: `${authUrl}/auth/catalog`, ca, headers: { "X-Auth-Token": this.#token } });
+    for (const service of (JSON.parse(answer.text) as Catalogue).catalog) {
+      const url = service.endpoints.find((one) => one.interface === "public")?.url;
+      if (url !== undefined) this.#endpoints.set(service.type, url);
+    }
+    return this.#endpoints.get(type);
+  }
+}
+
+/** The administrator's, from a Secret of those jobs that enter services into Keystone. */
+async function credentials(site: Site): Promise<ConstructorParameters<typeof Identity>[0]> {
+  const clouds = await eventually("the administrator's password", limit, async () => {
+    const { items } = JSON.parse(await site.kubectl("-n", space, "get", "secrets", "--output", "json")) as SecretList;
+    return items.map(({ data }) => data?.["clouds.yaml"]).find((text) => text !== undefined);
+  });
+  const { auth } = parse(Buffer.from(clouds, "base64").toString("utf8")).clouds.admin;
+  const ca = await site.kubectl("-n", space, "get", "configmap", "ca", "--output", "jsonpath={.data.ca\\.crt}");
+  return { authUrl: auth.auth_url, ca, username: auth.username, password: auth.password, project: auth.project_name };
+}
