@@ -54,8 +54,8 @@ export interface HashedJobPlan {
   hostAliases?: readonly HostAlias[];
   /** Exit codes after which it is not tried anew. @default none */
   refusals?: readonly number[];
-  /** Labels of pods with the same image, on whose host it need not be pulled. @default none */
-  near?: Record<string, string>;
+  /** Labels of pods on whose host it is put, if there is room: those with its image, which need not be pulled there. */
+  near: Record<string, string>;
   /** What runs first, in the same image. @default nothing */
   before?: BeforePlan | undefined;
 }
@@ -76,10 +76,10 @@ export function hashedJob(name: string, place: JobPlace, plan: HashedJobPlan): k
     ...(before === undefined ? {} : { initContainers: [{ ...before, image }] }),
     volumes: plan.volumes,
     ...(plan.hostAliases === undefined ? {} : { hostAliases: plan.hostAliases }),
-    ...(plan.near === undefined ? {} : { near: plan.near }),
+    near: plan.near,
   };
   const first = before && [before.command, before.env];
-  const carried = [image, command, ...[env, plan.near, first].filter((one) => one !== undefined)];
+  const carried = [image, command, plan.near, ...[env, first].filter((one) => one !== undefined)];
   const objectName = pulumi
     .all([context.hashKey, plan.secret.metadata.name])
     .apply(([key, input]) => hashedName(`${service}-${step}`, key, ...carried, input));
@@ -112,7 +112,7 @@ export interface ScriptJobPlan {
   credentials: { secret: pulumi.Input<string>; path: string };
   /** What it asks for. */
   size: { cpu: string; memory: string };
-  /** Labels of pods with the same image, on whose host it need not be pulled. */
+  /** Labels of pods on whose host it is put, if there is room: those with its image, which need not be pulled there. */
   near: Record<string, string>;
 }
 

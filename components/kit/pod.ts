@@ -52,9 +52,9 @@ export interface ContainerPlan {
   fields?: Record<string, string>;
   /** TCP port it listens on. Probes ask it, and at its end the pod waits before it stops. @default none */
   port?: number;
-  /** When it takes requests, asked every 2 s; a command every 4 s, and every 20 s if it is also its startup's. @default the port is open, if it has one */
+  /** When it takes requests, asked every 2 s; a command every 4 s, and every 30 s if it is also its startup's. @default the port is open, if it has one */
   readiness?: Probe;
-  /** When it is to be started anew, asked every 10 s; three failures do it. A command every 20 s, and two do. @default the port is open, if it has one */
+  /** When it is to be started anew, asked every 10 s; three failures do it. A command every 30 s, and two do. @default the port is open, if it has one */
   liveness?: Probe;
   /** When it has started, asked every second, a command every 2 s; neither of the others is asked before. @default the same as liveness, else as readiness */
   startup?: Probe;
@@ -144,7 +144,7 @@ const livenessTiming = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold:
  */
 const commandStartPeriod = 2;
 const commandReadinessTiming = { periodSeconds: 4, timeoutSeconds: 5, failureThreshold: 2 };
-const commandRepeatedTiming = { periodSeconds: 20, timeoutSeconds: 5, failureThreshold: 2 };
+const commandRepeatedTiming = { periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 2 };
 
 /**
  * Specification of a pod that Pod Security "restricted" admits, unless its plan states an exception: its own user, no

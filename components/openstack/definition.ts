@@ -212,7 +212,7 @@ export interface ProcessDefinition {
   gracePeriod?: number;
   /** It is rolled together with the process before it. @default false: when that one runs */
   beside?: boolean;
-  /** It ends if Keystone refuses the service's user when it starts: the user is made before any process of the service but those that start alone. @default false */
+  /** It ends if Keystone refuses the service's user when it starts: the service is entered there before any of its processes runs but those that start alone. @default false */
   loginAtStart?: boolean;
   /** It starts as soon as its service's steps are done: what else its service needs it asks only once it is asked itself. Backing services are there in any case. Excludes `loginAtStart`. @default false: when all that its service needs answers */
   startsAlone?: boolean;

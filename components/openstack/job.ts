@@ -2,6 +2,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { CloudContext } from "../kit/context";
 import { type BeforePlan, hashedJob } from "../kit/job";
+import { selectorOf } from "../kit/labels";
 import { stepsProcess } from "./connections";
 import type { Furnishing } from "./furnish";
 
@@ -41,13 +42,19 @@ export interface JobPlan {
   dependsOn: pulumi.Resource[];
 }
 
-/** A job of a service: it runs again exactly when its image, its command or its input changes. */
+/**
+ * A job of a service: it runs again exactly when its image, its command or its input changes. It is put beside the service's
+ * pods, since these have its image, or most of it.
+ */
 export function laidJob(owner: JobOwner, step: string, plan: JobPlan): k8s.batch.v1.Job {
   const { context, definition, parent } = owner;
   const { furnishing, dependsOn, cpu = jobSize.cpu, ...rest } = plan;
   return hashedJob(
     `${owner.name}-${step}`,
     { context, service: definition.name, process: stepsProcess, step, parent, dependsOn },
-    { ...rest, ...furnishing, size: { ...jobSize, cpu }, hostAliases: context.hostAliases },
+    {
+      ...{ ...rest, ...furnishing, size: { ...jobSize, cpu }, hostAliases: context.hostAliases },
+      near: selectorOf(context.cloud, definition.name),
+    },
   );
 }

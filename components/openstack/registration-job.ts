@@ -7,46 +7,31 @@ import {
   loginAtStart,
   type Registration,
   type RegistrationList,
-  RegistrationPart,
   registration,
   registrationList,
 } from "./registration";
 import type { ServiceBuild } from "./service-build";
 
 /** CPU that a job asks for for which a service's own processes wait. */
-const userCpu = "200m";
+const awaitedCpu = "200m";
 
 /**
- * Enters a service's user into Keystone before any of its processes runs, where one would end without it. None for
- * others: their user comes with the rest, since every job costs seconds.
+ * Enters a service into Keystone: its user, its services, their endpoints. None for Keystone, which enters itself. It does
+ * not wait for the service's own API, which may need its user: until that answers, whoever takes its endpoint from the
+ * catalogue is told 503 by the edge.
  */
-export function userJob(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
-  return loginAtStart(build.definition) ? entryJob(build, "user", RegistrationPart.User, dependsOn, userCpu) : [];
-}
-
-/** Enters a service into Keystone: its user, its services, their endpoints. None for Keystone, which enters itself. */
 export function registrationJob(build: ServiceBuild, dependsOn: pulumi.Resource[]): pulumi.Resource[] {
-  const part = loginAtStart(build.definition) ? RegistrationPart.Services : RegistrationPart.All;
-  return entryJob(build, "register", part, dependsOn);
-}
-
-function entryJob(
-  build: ServiceBuild,
-  name: string,
-  part: RegistrationPart,
-  dependsOn: pulumi.Resource[],
-  cpu?: string,
-): pulumi.Resource[] {
   const { definition, facts, secrets } = build;
-  const wanted = registration(facts, definition, part);
+  const wanted = registration(facts, definition);
   if (wanted === undefined || (wanted.user === undefined && wanted.services.length === 0)) {
     return [];
   }
   const password = secrets.laidOpen.apply(
     (open): Record<string, string> => (wanted.user === undefined ? {} : { password: open.servicePassword }),
   );
+  const cpu = loginAtStart(definition) ? awaitedCpu : undefined;
   const plan = { facts, wanted, password, adminPassword: build.adminPassword, cpu, dependsOn };
-  return [keystoneJob(build, name, "register", plan)];
+  return [keystoneJob(build, "register", "register", plan)];
 }
 
 /**

@@ -31,31 +31,21 @@ export function serviceUserName(service: string): string {
   return `${service}-g${credentialGeneration}`;
 }
 
-/** What a service's jobs enter into Keystone: its user, its services with their endpoints, or both at once. */
-export const RegistrationPart = { User: "user", Services: "services", All: "all" } as const;
-export type RegistrationPart = (typeof RegistrationPart)[keyof typeof RegistrationPart];
-
 /** Whether a service's user must be in Keystone before any of its processes runs. */
 export function loginAtStart(definition: ServiceDefinition): boolean {
   return definition.processes.some((process) => process.loginAtStart === true);
 }
 
 /** The entry of a service in Keystone, or undefined for one that has none or makes its own. */
-export function registration(
-  cloud: CloudFacts,
-  definition: ServiceDefinition,
-  part: RegistrationPart = RegistrationPart.All,
-): Registration | undefined {
+export function registration(cloud: CloudFacts, definition: ServiceDefinition): Registration | undefined {
   if (!registers(definition)) {
     return undefined;
   }
-  const user = (definition.serviceUser ?? true) && part !== RegistrationPart.Services;
-  const catalog = part === RegistrationPart.User ? [] : (definition.catalog ?? []);
   return {
     cloud: cloud.name,
     region: cloud.region,
-    ...(user ? { user: serviceUserName(definition.name) } : {}),
-    services: catalog.map((entry) => ({
+    ...((definition.serviceUser ?? true) ? { user: serviceUserName(definition.name) } : {}),
+    services: (definition.catalog ?? []).map((entry) => ({
       type: entry.type,
       name: entry.name ?? definition.name,
       endpoints: {

@@ -22,15 +22,14 @@ describe("the order of a service's parts", () => {
     assert.deepEqual({ exitCode, errors, text }, { exitCode: 0, errors: [], text: "" });
   });
 
-  it("has the user before the process that logs in at its start, and the endpoints after all", () => {
-    const user = made("Job", /^stage-user-/);
+  it("has the entry in Keystone before the process that logs in at its start, and after Keystone alone", () => {
     const register = made("Job", /^stage-register-/);
-    const conductor = made("Deployment", /^stage-conductor$/);
-    assert.ok(graph.precedes(user, conductor));
-    assert.ok(graph.precedes(made("Deployment", /^keystone-api$/), user));
-    for (const process of ["conductor", "scheduler", "api", "console"]) {
-      assert.ok(graph.precedes(made("Deployment", new RegExp(`^stage-${process}$`)), register), process);
+    assert.ok(graph.precedes(register, made("Deployment", /^stage-conductor$/)));
+    assert.ok(graph.precedes(made("Deployment", /^keystone-api$/), register));
+    for (const process of ["conductor", "scheduler", "api", "console", "listener"]) {
+      assert.ok(!graph.precedes(made("Deployment", new RegExp(`^stage-${process}$`)), register), process);
     }
+    assert.ok(!graph.precedes(made("Job", /^stage-schema-/), register));
   });
 
   it("has processes roll together where they say so, and one stage after another", () => {
@@ -52,12 +51,11 @@ describe("the order of a service's parts", () => {
     assert.ok(graph.precedes(step, made("Deployment", /^stage-conductor$/)));
   });
 
-  it("has a process that starts alone wait for the steps, but not for Keystone or the user", () => {
+  it("has a process that starts alone wait for the steps, but not for Keystone or its entry there", () => {
     const alone = made("Deployment", /^stage-listener$/);
     assert.ok(graph.precedes(made("Job", /^stage-schema-/), alone));
     assert.ok(!graph.precedes(made("Deployment", /^keystone-api$/), alone));
-    assert.ok(!graph.precedes(made("Job", /^stage-user-/), alone));
-    assert.ok(graph.precedes(alone, made("Job", /^stage-register-/)));
+    assert.ok(!graph.precedes(made("Job", /^stage-register-/), alone));
   });
 
   it("gives who reaches consoles a certificate, a way to the hosts, and a route of the edge", () => {

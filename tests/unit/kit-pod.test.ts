@@ -84,11 +84,11 @@ describe("kit: pods", () => {
       const { startupProbe, readinessProbe } = first(more);
       return [startupProbe.periodSeconds, startupProbe.failureThreshold, readinessProbe.periodSeconds];
     };
-    assert.deepEqual(periods({ readiness: exec("true"), startupSeconds: 61 }), [2, 31, 20]);
-    assert.deepEqual(periods({ readiness: exec("true") }), [2, 150, 20]);
-    assert.deepEqual(periods({ readiness: exec("true"), liveness: exec("true") }), [2, 150, 20]);
+    assert.deepEqual(periods({ readiness: exec("true"), startupSeconds: 61 }), [2, 31, 30]);
+    assert.deepEqual(periods({ readiness: exec("true") }), [2, 150, 30]);
+    assert.deepEqual(periods({ readiness: exec("true"), liveness: exec("true") }), [2, 150, 30]);
     assert.deepEqual(periods({ readiness: exec("true"), liveness: exec("false") }), [2, 150, 4]);
-    assert.equal(first({ liveness: exec("true") }).livenessProbe.periodSeconds, 20);
+    assert.equal(first({ liveness: exec("true") }).livenessProbe.periodSeconds, 30);
   });
 
   it("pauses before it stops, and has time for both", () => {

@@ -18,12 +18,12 @@ interface Catalogue {
 
 /**
  * A cloud that is being brought up, as an administrator uses it who does not wait for the end: `up` tells its outputs then,
- * so the password is taken from the cluster, and each service's URL from Keystone as soon as it stands there.
+ * so the password is taken from the cluster, and each service's URL from Keystone as soon as it stands there and answers.
  */
 export class EarlyCloud implements CloudAccess {
   readonly admin: Identity;
   readonly #token: string;
-  readonly #endpoints = new Map<string, string>();
+  readonly #endpoints = new Map<string, Promise<string>>();
 
   private constructor(admin: Identity, token: string) {
     this.admin = admin;
@@ -39,18 +39,20 @@ export class EarlyCloud implements CloudAccess {
     return new EarlyCloud(admin, id);
   }
 
-  async endpoint(type: string): Promise<string> {
-    return this.#endpoints.get(type) ?? eventually(`Keystone to know ${type}`, limit, () => this.#find(type));
+  endpoint(type: string): Promise<string> {
+    const asked = this.#endpoints.get(type) ?? eventually(`${type} to answer`, limit, () => this.#answering(type));
+    this.#endpoints.set(type, asked);
+    return asked;
   }
 
-  async #find(type: string): Promise<string | undefined> {
+  async #answering(type: string): Promise<string | undefined> {
     const { authUrl, ca } = this.admin.credentials;
-    const answer = await send({ url: `${authUrl}/auth/catalog`, ca, headers: { "X-Auth-Token": this.#token } });
-    for (const service of (JSON.parse(answer.text) as Catalogue).catalog) {
-      const url = service.endpoints.find((one) => one.interface === "public")?.url;
-      if (url !== undefined) this.#endpoints.set(service.type, url);
-    }
-    return this.#endpoints.get(type);
+    const headers = { "X-Auth-Token": this.#token };
+    const { text } = await send({ url: `${authUrl}/auth/catalog`, ca, headers });
+    const service = (JSON.parse(text) as Catalogue).catalog.find((one) => one.type === type);
+    const url = service?.endpoints.find((one) => one.interface === "public")?.url;
+    // What there is none of yet the edge answers with 503.
+    return url !== undefined && (await send({ url, ca, headers })).status < 500 ? url : undefined;
   }
 }
 
