@@ -50,7 +50,7 @@ export const profileSizes: Record<Profile, ProfileSettings> = {
         metadata: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
         conductor: { replicas: 1, workers: 1, cpu: "50m", memory: "144Mi" },
         scheduler: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
-        novncproxy: { replicas: 1, workers: 1, cpu: "10m", memory: "128Mi" },
+        novncproxy: { replicas: 1, workers: 1, cpu: "20m", memory: "128Mi" },
         compute: { replicas: 1, workers: 1, cpu: "50m", memory: "288Mi" },
       },
       // As much memory as they were seen to hold.

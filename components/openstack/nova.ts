@@ -121,7 +121,7 @@ export const nova: ServiceFactory = (cloud) => ({
         }),
       },
     ],
-    after: [{ name: "data", commands: [["nova-manage", "db", "online_data_migrations"]] }],
+    after: [{ name: "data", cpu: "60m", commands: [["nova-manage", "db", "online_data_migrations"]] }],
   },
   processes: [
     // First: the others of the new release ask it.

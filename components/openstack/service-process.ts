@@ -87,19 +87,8 @@ function processPod(build: ServiceBuild, process: ProcessDefinition, files: Furn
     hostAliases: context.hostAliases,
     stopPause: context.stopPause,
     ...(process.gracePeriod === undefined ? {} : { gracePeriod: process.gracePeriod }),
-    ...placement(build, process),
+    spread: { selector: selectorOf(context.cloud, definition.name, process.name), perTemplate: true },
   };
-}
-
-/**
- * Pods of one process apart from each other, so that one host's failure leaves some. A process with one pod is put beside the
- * service's others: its image is there, and a service that works only as a whole stands on one host in place of three.
- */
-function placement(build: ServiceBuild, process: ProcessDefinition): Pick<PodPlan, "spread" | "near"> {
-  const { context, definition } = build;
-  return replicasOf(build, process) === 1
-    ? { near: selectorOf(context.cloud, definition.name) }
-    : { spread: { selector: selectorOf(context.cloud, definition.name, process.name), perTemplate: true } };
 }
 
 /**

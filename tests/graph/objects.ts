@@ -18,7 +18,6 @@ export interface Pod {
       }[];
     };
   };
-  topologySpreadConstraints?: object[];
   volumes?: {
     name: string;
     configMap?: { name: string };
