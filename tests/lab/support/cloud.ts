@@ -4,7 +4,7 @@ import { imageReference } from "../../../components/kit/release";
 import { readReleaseFile } from "../../../images/release-file";
 import { coreServices, labUp, type StackCloud } from "../../../lab/lab";
 import { TerminalReporter } from "../../../lab/report";
-import { Identity } from "./cloud-requests";
+import { type Answer, Identity, type Request, send } from "./cloud-requests";
 import type { KubernetesObject } from "./objects";
 import type { Operation } from "./operations";
 import { type Site, textOf } from "./site";
@@ -106,6 +106,10 @@ export class Cloud {
     const found = this.outputs.endpoints.find((one) => one.type === type);
     assert.ok(found, `the outputs have no endpoint of ${type}`);
     return Promise.resolve(found.publicUrl);
+  }
+
+  send(request: Request): Promise<Answer> {
+    return send(request);
   }
 
   /** Keystone as another user sees it. */

@@ -1,6 +1,6 @@
 import { parse } from "yaml";
 import { space } from "./cloud";
-import { Identity, send } from "./cloud-requests";
+import { type Answer, Identity, type Request, send } from "./cloud-requests";
 import type { CloudAccess } from "./servers";
 import type { Site } from "./site";
 import { eventually } from "./wait";
@@ -43,6 +43,14 @@ export class EarlyCloud implements CloudAccess {
     const asked = this.#endpoints.get(type) ?? eventually(`${type} to answer`, limit, () => this.#answering(type));
     this.#endpoints.set(type, asked);
     return asked;
+  }
+
+  /** What the edge refuses with 503 reached nobody: an API that has just come may be away for a moment on busy hosts. */
+  send(request: Request): Promise<Answer> {
+    return eventually(`${request.url} to answer`, limit, async () => {
+      const answer = await send(request);
+      return answer.status === 503 ? undefined : answer;
+    });
   }
 
   async #answering(type: string): Promise<string | undefined> {

@@ -7,7 +7,7 @@ import { ensureGuestImage } from "../../../images/guest";
 import { capture } from "../../../lab/execute";
 import { TerminalReporter } from "../../../lab/report";
 import { sshArguments } from "../../../lab/verify";
-import { failure, type Identity, send } from "./cloud-requests";
+import { type Answer, failure, type Identity, type Request } from "./cloud-requests";
 import { textOf } from "./site";
 import { eventually, within } from "./wait";
 
@@ -21,6 +21,7 @@ const pingInterval = 0.2;
 /** Longest waits in seconds: bounds against hanging. */
 const hostLimit = 600;
 const activeLimit = 600;
+const uploadLimit = 60;
 const sshLimit = 300;
 const removeLimit = 180;
 /** How long a token is used, in seconds: well below its life. */
@@ -32,6 +33,8 @@ export interface CloudAccess {
   readonly admin: Identity;
   /** URL at which everybody uses a service of a type. */
   endpoint(type: string): Promise<string>;
+  /** Sends a request to one of them. */
+  send(request: Request): Promise<Answer>;
 }
 
 /** The services' APIs at their public endpoints, as the administrator uses them. */
@@ -45,7 +48,7 @@ export class Api {
 
   /** A call. @throws Error whose code is the status, if it is not 2xx */
   async call<Content>(type: string, method: string, at: string, body?: unknown): Promise<Content> {
-    const answer = await send({
+    const answer = await this.#cloud.send({
       url: `${await this.#cloud.endpoint(type)}${at}`,
       method,
       ca: this.#cloud.admin.credentials.ca,
@@ -219,7 +222,8 @@ export class GuestServer {
     const body = { name: this.name, disk_format: "qcow2", container_format: "bare", visibility: "private" };
     const { id } = await this.api.call<Made>("image", "POST", "/v2/images", body);
     this.#remember("image", `/v2/images/${id}`);
-    await this.api.upload(id, file);
+    // The edge breaks it off where the API is away for a moment.
+    await eventually("the image's upload", uploadLimit, () => this.api.upload(id, file).then(() => true));
     return id;
   }
 
