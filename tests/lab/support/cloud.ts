@@ -12,6 +12,9 @@ import { eventually } from "./wait";
 
 /** Namespace of the lab's cloud, and name of the cloud. */
 export const space = "openstack";
+/** Seconds from which on `well` says what came last: more than a cut of all power has taken but once. */
+const longWait = 150;
+
 /** Namespace of its pods that need more of their host. */
 export const nodeSpace = `${space}-node`;
 
@@ -150,12 +153,17 @@ export class Cloud {
    * @param gone UIDs of pods that are to be replaced. @default none
    */
   async assertReady(gone: ReadonlySet<string> = new Set()): Promise<void> {
+    assert.deepEqual(await this.#lacking(gone), []);
+  }
+
+  /** Workloads that lack ready pods, in words. */
+  async #lacking(gone: ReadonlySet<string>): Promise<string[]> {
     const kinds = "deployments.apps,statefulsets.apps,daemonsets.apps";
     const lists = await Promise.all([space, nodeSpace].map((namespace) => this.#list<Workload>(namespace, kinds)));
     const pods = await this.pods();
     const workloads = lists.flat();
     assert.ok(workloads.length >= 5, `the cloud has ${workloads.length} workloads only`);
-    const lacking = workloads.flatMap(({ kind, metadata, spec, status }) => {
+    return workloads.flatMap(({ kind, metadata, spec, status }) => {
       const wanted = kind === "DaemonSet" ? (status.desiredNumberScheduled ?? 1) : (spec.replicas ?? 1);
       const ready = pods.filter(
         (pod) =>
@@ -166,22 +174,29 @@ export class Cloud {
       ).length;
       return ready === wanted ? [] : [`${kind} ${metadata.name}: ${ready} of ${wanted} pods are ready`];
     });
-    assert.deepEqual(lacking, []);
   }
 
-  /** Waits until every workload has all its pods and the administrator gets a token. Returns the seconds until both were so. */
+  /**
+   * Waits until every workload has all its pods and the administrator gets a token. Returns the seconds until both were so;
+   * says what came last, where that was long.
+   */
   async well(limit: number, gone: ReadonlySet<string> = new Set()): Promise<number> {
     const begin = Date.now();
+    let last = "";
     await eventually(
       "the cloud's pods to be ready",
       limit,
       async () => {
-        await this.assertReady(gone);
+        const lacking = await this.#lacking(gone);
+        last = lacking.join("; ") || last;
+        assert.deepEqual(lacking, []);
         return true;
       },
       500,
     );
+    const ready = (Date.now() - begin) / 1000;
     await eventually("a token", limit, () => this.admin.token(), 500);
+    if (ready > longWait) console.log(`      what came last, after ${ready.toFixed(1)} s: ${last}`);
     return (Date.now() - begin) / 1000;
   }
 
