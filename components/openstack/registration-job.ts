@@ -31,7 +31,7 @@ export function registrationJob(build: ServiceBuild, dependsOn: pulumi.Resource[
   );
   const cpu = loginAtStart(definition) ? awaitedCpu : undefined;
   const plan = { facts, wanted, password, adminPassword: build.adminPassword, cpu, dependsOn };
-  return [keystoneJob(build, "register", "register", plan)];
+  return [keystoneJob(build, "register", plan)];
 }
 
 /**
@@ -49,7 +49,7 @@ export function sweepJob(
   },
 ): pulumi.Resource {
   const wanted = registrationList(plan.facts, plan.definitions);
-  return keystoneJob({ ...owner, definition: { name: identityService } }, "sweep", "sweep", {
+  return keystoneJob({ ...owner, definition: { name: identityService } }, "sweep", {
     ...plan,
     wanted,
     password: pulumi.output<Record<string, string>>({}),
@@ -58,7 +58,6 @@ export function sweepJob(
 
 function keystoneJob(
   owner: JobOwner,
-  name: string,
   mode: "register" | "sweep",
   plan: {
     facts: CloudFacts;
@@ -70,7 +69,7 @@ function keystoneJob(
   },
 ): pulumi.Resource {
   const { facts, wanted, password, adminPassword, cpu, dependsOn } = plan;
-  return administratorJob(owner, name, {
+  return administratorJob(owner, mode, {
     facts,
     script: "register.py",
     words: [mode],

@@ -14,6 +14,8 @@ export interface Request {
   headers?: Record<string, string>;
   /** What is sent as JSON. @default nothing */
   body?: unknown;
+  /** What is sent as it is, in the place of `body`. @default nothing */
+  content?: Buffer;
   /** Whose connections are used. @default a connection of its own, closed after the answer */
   agent?: https.Agent;
   /** Longest time in seconds: a bound against hanging. @default 60 */
@@ -55,15 +57,13 @@ export async function send(request: Request): Promise<Answer> {
 /** The answer, or "closed" if a kept connection was closed before anything was answered. */
 function sendOnce(request: Request): Promise<Answer | "closed"> {
   return new Promise((resolve, reject) => {
-    const text = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const { data, type } = payload(request);
     const sent = https.request(request.url, {
       method: request.method ?? "GET",
       agent: request.agent ?? false,
       headers: {
         ...request.headers,
-        ...(text === undefined
-          ? {}
-          : { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(text)) }),
+        ...(data === undefined ? {} : { "Content-Type": type, "Content-Length": String(data.length) }),
       },
       ...(request.ca === undefined ? {} : { ca: request.ca }),
     });
@@ -86,8 +86,14 @@ function sendOnce(request: Request): Promise<Answer | "closed"> {
         }),
       );
     });
-    sent.end(text);
+    sent.end(data);
   });
+}
+
+function payload({ content, body }: Request): { data?: Buffer | undefined; type: string } {
+  return content === undefined
+    ? { data: body === undefined ? undefined : Buffer.from(JSON.stringify(body)), type: "application/json" }
+    : { data: content, type: "application/octet-stream" };
 }
 
 /** An error with a code, which names the kind of a failure. */

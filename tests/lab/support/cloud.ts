@@ -7,16 +7,17 @@ import { TerminalReporter } from "../../../lab/report";
 import { type Answer, Identity, type Request, send } from "./cloud-requests";
 import type { KubernetesObject } from "./objects";
 import type { Operation } from "./operations";
+import type { CloudAccess } from "./servers";
 import { type Site, textOf } from "./site";
 import { eventually } from "./wait";
 
 /** Namespace of the lab's cloud, and name of the cloud. */
 export const space = "openstack";
-/** Seconds from which on `well` says what came last: more than a cut of all power has taken but once. */
-const longWait = 150;
-
 /** Namespace of its pods that need more of their host. */
 export const nodeSpace = `${space}-node`;
+
+/** Seconds from which on `well` says what came last: more than a cut of all power has taken but once. */
+const longWait = 150;
 
 /** The stack's outputs about the cloud. */
 export interface CloudOutputs {
@@ -76,8 +77,16 @@ interface Workload {
   status: { desiredNumberScheduled?: number };
 }
 
+/** Keystone as the user of a cloud of a `clouds.yaml` sees it, given the certificate of the endpoints' CA. */
+export function identityOf(text: string, cloud: string, ca: string): Identity {
+  const entry = (parse(text) as CloudsYaml).clouds[cloud];
+  assert.ok(entry, `clouds.yaml has no cloud ${cloud}`);
+  const { auth_url: authUrl, username, password, project_name: project } = entry.auth;
+  return new Identity({ authUrl, ca, username, password, project });
+}
+
 /** A cloud that is there, with what tests do on it. */
-export class Cloud {
+export class Cloud implements CloudAccess {
   readonly site: Site;
   readonly outputs: CloudOutputs;
   /** Keystone as the administrator sees it, at the public endpoint. */
@@ -86,15 +95,7 @@ export class Cloud {
   private constructor(site: Site, outputs: CloudOutputs) {
     this.site = site;
     this.outputs = outputs;
-    const entry = (parse(outputs["clouds.yaml"]) as CloudsYaml).clouds[space];
-    assert.ok(entry, `clouds.yaml has no cloud ${space}`);
-    this.admin = new Identity({
-      authUrl: entry.auth.auth_url,
-      ca: outputs.caCertificate,
-      username: entry.auth.username,
-      password: entry.auth.password,
-      project: entry.auth.project_name,
-    });
+    this.admin = identityOf(outputs["clouds.yaml"], space, outputs.caCertificate);
   }
 
   /** The cloud of a stack that was brought up. */
@@ -104,7 +105,6 @@ export class Cloud {
     return new Cloud(site, outputs as CloudOutputs);
   }
 
-  /** URL at which everybody uses a service of a type. */
   endpoint(type: string): Promise<string> {
     const found = this.outputs.endpoints.find((one) => one.type === type);
     assert.ok(found, `the outputs have no endpoint of ${type}`);
@@ -113,6 +113,10 @@ export class Cloud {
 
   send(request: Request): Promise<Answer> {
     return send(request);
+  }
+
+  async found<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+    return (await look()) ?? assert.fail(`there is no ${what}`);
   }
 
   /** Keystone as another user sees it. */

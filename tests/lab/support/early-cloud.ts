@@ -1,6 +1,5 @@
-import { parse } from "yaml";
-import { space } from "./cloud";
-import { type Answer, Identity, type Request, send } from "./cloud-requests";
+import { identityOf, space } from "./cloud";
+import { type Answer, type Identity, type Request, send } from "./cloud-requests";
 import type { CloudAccess } from "./servers";
 import type { Site } from "./site";
 import { eventually } from "./wait";
@@ -32,7 +31,7 @@ export class EarlyCloud implements CloudAccess {
 
   /** The cloud, once the administrator gets a token. */
   static async open(site: Site): Promise<EarlyCloud> {
-    const admin = new Identity(await credentials(site));
+    const admin = await administrator(site);
     const { authUrl: url, ca } = admin.credentials;
     await eventually("Keystone", limit, async () => (await send({ url, ca })).status === 200);
     const { id } = await eventually("a token", limit, () => admin.token());
@@ -53,6 +52,10 @@ export class EarlyCloud implements CloudAccess {
     });
   }
 
+  found<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+    return eventually(`a ${what}`, limit, look);
+  }
+
   async #answering(type: string): Promise<string | undefined> {
     const { authUrl, ca } = this.admin.credentials;
     const headers = { "X-Auth-Token": this.#token };
@@ -64,13 +67,12 @@ export class EarlyCloud implements CloudAccess {
   }
 }
 
-/** The administrator's, from a Secret of those jobs that enter services into Keystone. */
-async function credentials(site: Site): Promise<ConstructorParameters<typeof Identity>[0]> {
+/** The administrator, from a Secret of those jobs that enter services into Keystone. */
+async function administrator(site: Site): Promise<Identity> {
   const clouds = await eventually("the administrator's password", limit, async () => {
     const { items } = JSON.parse(await site.kubectl("-n", space, "get", "secrets", "--output", "json")) as SecretList;
     return items.map(({ data }) => data?.["clouds.yaml"]).find((text) => text !== undefined);
   });
-  const { auth } = parse(Buffer.from(clouds, "base64").toString("utf8")).clouds.admin;
   const ca = await site.kubectl("-n", space, "get", "configmap", "ca", "--output", "jsonpath={.data.ca\\.crt}");
-  return { authUrl: auth.auth_url, ca, username: auth.username, password: auth.password, project: auth.project_name };
+  return identityOf(Buffer.from(clouds, "base64").toString("utf8"), "admin", ca);
 }

@@ -1,6 +1,5 @@
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
-import * as https from "node:https";
 import * as os from "node:os";
 import * as path from "node:path";
 import { ensureGuestImage } from "../../../images/guest";
@@ -19,9 +18,8 @@ const computeVersion = "2.30";
 /** Seconds between two pings. */
 const pingInterval = 0.2;
 /** Longest waits in seconds: bounds against hanging. */
-const hostLimit = 600;
 const activeLimit = 600;
-const uploadLimit = 60;
+const uploadLimit = 600;
 const sshLimit = 300;
 const removeLimit = 180;
 /** How long a token is used, in seconds: well below its life. */
@@ -35,6 +33,8 @@ export interface CloudAccess {
   endpoint(type: string): Promise<string>;
   /** Sends a request to one of them. */
   send(request: Request): Promise<Answer>;
+  /** What a look finds that must be there. @throws Error if it is not, and will not be */
+  found<T>(what: string, look: () => Promise<T | undefined>): Promise<T>;
 }
 
 /** The services' APIs at their public endpoints, as the administrator uses them. */
@@ -66,14 +66,13 @@ export class Api {
 
   /** Sends an image's content. */
   async upload(image: string, file: string): Promise<void> {
-    const headers = { ...(await this.#headers("image")), "Content-Type": "application/octet-stream" };
-    const url = `${await this.#cloud.endpoint("image")}/v2/images/${image}/file`;
-    const status = await new Promise<number | undefined>((resolve, reject) => {
-      const options = { method: "PUT", headers, ca: this.#cloud.admin.credentials.ca };
-      const request = https.request(url, options, (response) => {
-        response.resume().once("end", () => resolve(response.statusCode));
-      });
-      request.once("error", reject).end(fs.readFileSync(file));
+    const { status } = await this.#cloud.send({
+      url: `${await this.#cloud.endpoint("image")}/v2/images/${image}/file`,
+      method: "PUT",
+      ca: this.#cloud.admin.credentials.ca,
+      headers: await this.#headers("image"),
+      content: fs.readFileSync(file),
+      limit: uploadLimit,
     });
     assert.equal(status, 204, `the upload of ${file}`);
   }
@@ -116,11 +115,13 @@ export class GuestServer {
   onRequest: () => void = () => undefined;
   /** Is called when it becomes ACTIVE for the first time. @default nothing */
   onActive: () => void = () => undefined;
+  readonly #cloud: CloudAccess;
   readonly #directory: string;
   /** How what was made is removed, in the order in which it was made. */
   readonly #made: { type: string; at: string; remove: () => Promise<unknown> }[] = [];
 
   constructor(cloud: CloudAccess, name: string) {
+    this.#cloud = cloud;
     this.api = new Api(cloud);
     this.name = name;
     this.#directory = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-guest-"));
@@ -222,8 +223,7 @@ export class GuestServer {
     const body = { name: this.name, disk_format: "qcow2", container_format: "bare", visibility: "private" };
     const { id } = await this.api.call<Made>("image", "POST", "/v2/images", body);
     this.#remember("image", `/v2/images/${id}`);
-    // The edge breaks it off where the API is away for a moment.
-    await eventually("the image's upload", uploadLimit, () => this.api.upload(id, file).then(() => true));
+    await this.api.upload(id, file);
     return id;
   }
 
@@ -238,11 +238,11 @@ export class GuestServer {
     return name;
   }
 
-  /** Waits for a host that Nova puts servers on: without one a server ends as an error. */
-  async #computeHost(): Promise<void> {
-    await eventually("a compute host", hostLimit, async () => {
+  /** A host that Nova puts servers on: without one a server ends as an error. */
+  #computeHost(): Promise<Made> {
+    return this.#cloud.found("compute host", async () => {
       const { hypervisors } = await this.api.call<{ hypervisors: Made[] }>("compute", "GET", "/os-hypervisors");
-      return hypervisors.length > 0;
+      return hypervisors[0];
     });
   }
 
@@ -264,7 +264,7 @@ export class GuestServer {
   /** A router from the subnet to the external network, whose number it returns. */
   async #router(subnet: string): Promise<string> {
     const query = "/v2.0/networks?router:external=true";
-    const external = await eventually("the external network", hostLimit, async () => {
+    const external = await this.#cloud.found("external network", async () => {
       const { networks } = await this.api.call<{ networks: Made[] }>("network", "GET", query);
       return networks[0]?.id;
     });
