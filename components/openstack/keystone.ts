@@ -1,6 +1,7 @@
 import type { ConfigSections } from "../kit/config";
 import { http } from "../kit/probes";
 import type { CloudFacts, ServiceFactory } from "./definition";
+import { databaseSecret, databaseSection } from "./sections";
 
 const file = "keystone.conf";
 
@@ -33,17 +34,17 @@ export const keystone: ServiceFactory = (cloud) => ({
         memcache_dead_retry: 10,
         memcache_socket_timeout: 0.5,
       },
-      database: { max_pool_size: 5, max_overflow: 20, connection_recycle_time: 280 },
+      ...databaseSection(),
       // The edge ends TLS and says in headers how it was asked.
       oslo_middleware: { enable_proxy_headers_parsing: true, max_request_body_size: largestBody },
       token: { provider: "fernet", expiration: tokenSeconds },
       ...keyRepositories(cloud),
     },
   },
-  secretConfig: (secrets) => ({ [file]: { database: { connection: secrets.databaseUrl("keystone") } } }),
+  secretConfig: (secrets) => ({ [file]: databaseSecret(secrets, "keystone") }),
   steps: {
     config: { [file]: { DEFAULT: { use_stderr: true }, ...keyRepositories(cloud) } },
-    secretConfig: (secrets) => ({ [file]: { database: { connection: secrets.databaseUrl("keystone") } } }),
+    secretConfig: (secrets) => ({ [file]: databaseSecret(secrets, "keystone") }),
     expand: [
       {
         name: "expand",

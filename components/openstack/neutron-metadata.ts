@@ -2,15 +2,26 @@ import type { ConfigSections } from "../kit/config";
 import { exec } from "../kit/probes";
 import type { CloudFacts, ProcessDefinition, ServiceSecrets } from "./definition";
 import { hostRun } from "./host-facts";
+import { scriptText } from "./script-text";
 
 const service = "neutron";
 
 /** The one file that the agent reads. */
 export const metadataAgentFile = "neutron_ovn_metadata_agent.ini";
 
+/** The agent, with a start that waits. */
+const program = "ovn-metadata-agent.py";
+
+/**
+ * Longest pause in seconds before OVN's databases are asked again. Neutron's own, 180, is doubled up to from 1: whoever
+ * came up before them saw minutes too late that they were there.
+ */
+const retrySeconds = 5;
+
 /** How Neutron reaches the database of hosts and bindings. */
 export function southbound({ ovn }: CloudFacts): ConfigSections[string] {
   return {
+    ovsdb_retry_max_interval: retrySeconds,
     ovn_sb_connection: ovn.southbound,
     ovn_sb_private_key: ovn.privateKey,
     ovn_sb_certificate: ovn.certificate,
@@ -53,14 +64,13 @@ export function metadataAgent(cloud: CloudFacts): ProcessDefinition {
   return {
     name: "ovn-metadata-agent",
     command: [
-      "neutron-ovn-metadata-agent",
+      ...["python3", `${directory}/${program}`],
       ...["--config-file", `${directory}/${metadataAgentFile}`, "--config-dir", `${directory}/${metadataAgentFile}.d`],
     ],
     configFiles: [metadataAgentFile],
+    files: { [program]: scriptText(program) },
     // It listens when it knows its host and OVN; from then on the socket is there.
     readiness: exec("/bin/sh", "-c", `test -S ${cloud.path(service, "state")}/metadata_proxy`),
-    // Where Open vSwitch's database is not there yet it logs an error, does nothing from then on, and does not end.
-    startupSeconds: 120,
     gracePeriod: endSeconds,
     talksTo: ["ovn-southbound", "nova"],
     scratch: ["run", "state"],

@@ -35,6 +35,9 @@ const knownSeconds = 1800;
 /** Moves servers away from the host, takes it out of Nova and Neutron, and knows when Nova knows it. */
 const hostProgram = "compute-host.py";
 
+/** Starts a program of Nova, which then waits for Placement. */
+export const startProgram = "nova-start.py";
+
 /** Options that are each host's own: section and option, and the field of the pod that says it. */
 const ofHost = {
   "DEFAULT.host": "spec.nodeName",
@@ -82,12 +85,13 @@ export function computeProcess(cloud: CloudFacts): ProcessDefinition {
           INSTANCES: cloud.path(image, "instances"),
         },
       },
-      scripts: [hostProgram],
+      scripts: [hostProgram, startProgram],
       start: {
         script: "nova-compute-start.sh",
         inputs: {
           CONFIG: config,
           DETECTED: detectedDirectory,
+          START: `${scriptsDirectory}/${startProgram}`,
           PROGRAM: `${scriptsDirectory}/${hostProgram}`,
           KNOWN: knownFile,
           NOVA_URL: `${cloud.endpoint("nova", "internal")}${apiPath}`,

@@ -1,7 +1,7 @@
 import type { ConfigSections } from "../kit/config";
 import { http } from "../kit/probes";
 import type { CloudFacts, ServiceFactory, ServiceSecrets } from "./definition";
-import { apiPath, computeFile, computeProcess, computeSections, hostOptions } from "./nova-compute";
+import { apiPath, computeFile, computeProcess, computeSections, hostOptions, startProgram } from "./nova-compute";
 import { consoleEndpoint, consoleProcess, consoleSections } from "./nova-console";
 import { scriptText } from "./script-text";
 import {
@@ -168,12 +168,22 @@ function named(process: string): Record<string, string> {
 }
 
 function worker(cloud: CloudFacts, process: string) {
-  const config = `${cloud.path("nova", "config")}/${file}`;
+  const directory = cloud.path("nova", "config");
+  const config = `${directory}/${file}`;
   return {
     name: process,
     // Named, as what is named in a directory goes before what is named in a file only then.
-    command: [`nova-${process}`, "--config-file", config, "--config-dir", `${config}.d`],
+    command: [
+      "python3",
+      `${directory}/${startProgram}`,
+      process,
+      "--config-file",
+      config,
+      "--config-dir",
+      `${config}.d`,
+    ],
     configFiles: [file],
+    files: { [startProgram]: scriptText(startProgram) },
     environment: named(process),
     scratch: ["state"],
     gracePeriod: callSeconds,

@@ -80,8 +80,17 @@ export function messagingSecret(secrets: ServiceSecrets): ConfigSections {
  * @param section its name. @default "database"
  */
 export function databaseSection(section = "database"): ConfigSections {
-  // Connections are given up before anything between service and database forgets them.
-  return { [section]: { max_pool_size: 5, max_overflow: 20, connection_recycle_time: 280 } };
+  return {
+    [section]: {
+      max_pool_size: 5,
+      max_overflow: 20,
+      // Connections are given up before anything between service and database forgets them.
+      connection_recycle_time: 280,
+      // A start waits for the database, asking every 2 s. By itself it asks every 10 s, ten times, and then ends.
+      max_retries: -1,
+      retry_interval: 2,
+    },
+  };
 }
 
 /** The secret part of it: where the database is. */

@@ -90,6 +90,7 @@ describe("nova on a cluster", () => {
       "leave.sh",
       "nova-compute-start.sh",
       "nova-compute.sh",
+      "nova-start.py",
       "release.sh",
     ]);
     assert.match(files["leave.sh"] ?? "", /^#!\/bin\/sh\nPROGRAM=\/etc\/stratiform\/scripts\/compute-host\.py\n/);

@@ -49,8 +49,8 @@ function startCompute(inputs: Record<string, string>): { stdout: string; known: 
   const place = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-compute-"));
   const file = (name: string): string => path.join(place, name);
   try {
-    fs.writeFileSync(file("nova-compute"), `#!/bin/sh\necho "nova-compute $*"\nsleep 0.5\n`, { mode: 0o755 });
-    fs.writeFileSync(file("python3"), `#!/bin/sh\necho "python3 $*" >${file("called")}\n`, { mode: 0o755 });
+    const python = `case "$1" in *nova-start.py) echo "$*"; sleep 0.5;; *) echo "$*" >${file("called")};; esac`;
+    fs.writeFileSync(file("python3"), `#!/bin/sh\n${python}\n`, { mode: 0o755 });
     fs.writeFileSync(file("known"), "of an earlier start");
     const script = path.join(__dirname, "../../components/openstack/scripts/nova-compute-start.sh");
     const { stdout } = spawnSync("sh", [script], {
@@ -96,9 +96,9 @@ describe("nova", () => {
     const { stdout, known } = startCompute(inputs);
     assert.equal(
       stdout.trim(),
-      "nova-compute --config-file /etc/nova/nova-compute.conf --config-dir /etc/nova/nova-compute.conf.d --config-dir /run/stratiform/detected",
+      "/etc/stratiform/scripts/nova-start.py compute --config-file /etc/nova/nova-compute.conf --config-dir /etc/nova/nova-compute.conf.d --config-dir /run/stratiform/detected",
     );
-    assert.equal(known, "python3 /etc/stratiform/scripts/compute-host.py known\n");
+    assert.equal(known, "/etc/stratiform/scripts/compute-host.py known\n");
   });
 
   it("tells a host's options by the environment: host name, address, consoles, migration", () => {
@@ -283,6 +283,66 @@ describe("nova-compute.sh", () => {
     assert.match(stderr, /libvirt does not answer yet: Failed to connect/);
     assert.match(config, /virt_type = kvm/);
   }).timeout(20_000);
+});
+
+describe("nova-start.py", () => {
+  const command = processOf("scheduler").command ?? [];
+
+  /** Starts the scheduler as its pod does, with a client of Placement that fails so before it comes to be. */
+  function start(...failures: string[]) {
+    return inDirectory((directory) => {
+      const file = path.join(directory, "failures");
+      fs.writeFileSync(file, failures.join("\n"));
+      const [program = "", script = "", ...words] = command;
+      const { status, stdout, stderr } = spawnSync(program, [path.join(scripts, path.basename(script)), ...words], {
+        encoding: "utf8",
+        timeout: 30_000,
+        env: {
+          PATH: process.env["PATH"],
+          PYTHONPATH: fakes,
+          PYTHONDONTWRITEBYTECODE: "1",
+          STRATIFORM_PAUSE: "0.01",
+          FAILURES: file,
+        },
+      });
+      return { status, lines: stdout.trim().split("\n"), stderr };
+    });
+  }
+
+  const started = "client nova-scheduler --config-file /etc/nova/nova.conf --config-dir /etc/nova/nova.conf.d";
+
+  it("is how a conductor, a scheduler and a compute host start", () => {
+    assert.deepEqual(command.slice(0, 3), ["python3", "/etc/nova/nova-start.py", "scheduler"]);
+    assert.deepEqual(processOf("conductor").command?.slice(0, 3), ["python3", "/etc/nova/nova-start.py", "conductor"]);
+    for (const name of ["scheduler", "conductor"]) {
+      assert.deepEqual(Object.keys(processOf(name).files ?? {}), ["nova-start.py"]);
+    }
+    assert.ok(processOf("compute").perNode?.scripts?.includes("nova-start.py"));
+  });
+
+  it("starts Nova's own program, under its own name", async () => {
+    assert.deepEqual(await start(), { status: 0, lines: [started], stderr: "" });
+  });
+
+  it("waits while Placement has no version, or Keystone no token, and tells each once", async () => {
+    const { status, lines } = await start("NotSupported", "NotSupported", "ServiceUnavailable");
+    assert.equal(status, 0);
+    assert.deepEqual(lines, [
+      "Waits for Placement: NotSupported",
+      "Waits for Placement: ServiceUnavailable",
+      "Placement answers",
+      started,
+    ]);
+  });
+
+  for (const failure of ["Unauthorized", "MissingAuthPlugin", "TypeError"]) {
+    it(`ends at ${failure}, which no waiting mends`, async () => {
+      const { status, lines, stderr } = await start("NotSupported", failure, "NotSupported");
+      assert.equal(status, 1);
+      assert.deepEqual(lines, ["Waits for Placement: NotSupported"]);
+      assert.match(stderr, new RegExp(`${failure}\\b`));
+    });
+  }
 });
 
 describe("novncproxy.py", () => {

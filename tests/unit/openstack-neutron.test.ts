@@ -1,4 +1,6 @@
 import * as assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import * as path from "node:path";
 import { argumentVector, imageEntry } from "../../components/kit/catalogue";
 import type { ConfigFiles } from "../../components/kit/config";
 import { debianCatalogue } from "../../components/kit/debian-catalogue";
@@ -55,7 +57,7 @@ describe("Neutron", () => {
   it("names programs of its image, which find every file that they are given", () => {
     for (const process of definition.processes.filter((one) => one.command !== undefined)) {
       const [program = "", ...words] = argumentVector("neutron", entry, process.command ?? []);
-      assert.match(program, /^\/usr\/bin\/neutron-/);
+      assert.match(program, /^\/usr\/bin\/(neutron-|python3$)/);
       const files = [...filesOf(process).keys()];
       for (const [index, word] of words.entries()) {
         if (!word.startsWith("/")) continue;
@@ -89,6 +91,7 @@ describe("Neutron", () => {
     assert.deepEqual([...files.keys()].sort(), [
       "/etc/neutron/neutron_ovn_metadata_agent.ini",
       "/etc/neutron/neutron_ovn_metadata_agent.ini.d/secret.conf",
+      "/etc/neutron/ovn-metadata-agent.py",
     ]);
     const text = [...files.values()].join("\n");
     assert.doesNotMatch(text, /mysql|rabbit|username|^password/m);
@@ -149,5 +152,44 @@ describe("Neutron", () => {
         [],
       );
     }
+  });
+});
+
+describe("ovn-metadata-agent.py", () => {
+  const [program = "", script = "", ...words] = processOf("ovn-metadata-agent").command ?? [];
+
+  /** Starts the agent as its pod does, with databases that refuse it so often. It then fails, as where its host has no name. */
+  function start(host: number, ovn: number) {
+    const file = path.join(__dirname, "../../components/openstack/scripts", path.basename(script));
+    const { status, stdout, stderr } = spawnSync(program, [file, ...words], {
+      encoding: "utf8",
+      timeout: 30_000,
+      env: {
+        PATH: process.env["PATH"],
+        PYTHONPATH: path.join(__dirname, "fake-neutron"),
+        PYTHONDONTWRITEBYTECODE: "1",
+        HOST_FAILURES: String(host),
+        OVN_FAILURES: String(ovn),
+      },
+    });
+    return { status, lines: stdout.trim().split("\n"), stderr };
+  }
+
+  const serves = `serves ${words.join(" ")}`;
+
+  it("waits until its host's database is there, and says so", () => {
+    const { lines } = start(2, 0);
+    const refused = ["Waits for Open vSwitch's database: Connection refused", "start is repeated after 5.0 s at most"];
+    assert.deepEqual(lines, [...refused, ...refused, serves]);
+  });
+
+  it("asks OVN's database often", () => {
+    assert.deepEqual(start(0, 1).lines, ["start is repeated after 5.0 s at most", serves]);
+  });
+
+  it("ends when its start has failed, though a thread of it goes on, and says why", () => {
+    const { status, stderr } = start(0, 0);
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /KeyError: 'system-id'/);
   });
 });

@@ -1,7 +1,7 @@
 import * as assert from "node:assert/strict";
 import { TerminalReporter } from "../../../lab/report";
 import { verify } from "../../../lab/verify";
-import type { Cloud, PodFacts } from "./cloud";
+import { type Cloud, type PodFacts, space } from "./cloud";
 import { consoleGreeting } from "./console";
 import { GuestServer, PingWatch } from "./servers";
 import { eventually, pause } from "./wait";
@@ -126,4 +126,40 @@ export async function wellAfterKill(cloud: Cloud, victim: PodFacts): Promise<num
   });
   await cloud.well(wellLimit);
   return (Date.now() - begin) / 1000;
+}
+
+/**
+ * Lets all of Nova that asks Placement at its start begin without it, until it says that it waits, and then gives Placement
+ * back. Fails if one of these processes ended meanwhile: Kubernetes would start it again minutes later only. Returns the
+ * seconds from Placement's return until the cloud was well.
+ */
+export async function novaBeforePlacement(cloud: Cloud): Promise<number> {
+  const { site } = cloud;
+  const asking = async () =>
+    (await Promise.all(["conductor", "scheduler", "compute"].map((process) => cloud.pods("nova", process)))).flat();
+  const placement = (await cloud.pods("placement", "api")).length;
+  const scale = (replicas: number) =>
+    site.kubectl("-n", space, "scale", "deployment/placement-api", `--replicas=${replicas}`);
+  const victims = await asking();
+  const gone = new Set(victims.map(({ uid }) => uid));
+  await scale(0);
+  try {
+    await eventually("Placement to be gone", wellLimit, async () => (await cloud.pods("placement")).length === 0);
+    await cloud.deletePods(victims);
+    await eventually("Nova to wait for Placement", wellLimit, async () => {
+      const pods = (await asking()).filter(({ uid }) => !gone.has(uid));
+      assert.equal(pods.length, victims.length, "pods of Nova");
+      for (const { namespace, name } of pods) {
+        const log = await site.kubectl("-n", namespace, "logs", name);
+        assert.ok(log.includes("Waits for Placement"), `${name} does not say that it waits`);
+      }
+      return true;
+    });
+  } finally {
+    await scale(placement);
+  }
+  const seconds = await wellWithout(cloud, victims);
+  const ended = (await asking()).filter(({ restarts }) => restarts > 0);
+  assert.deepEqual(ended.map(processOf), []);
+  return seconds;
 }

@@ -18,3 +18,12 @@ class exceptions:
 
     class NotFound(HttpError):
         pass
+
+    class Unauthorized(HttpError):
+        pass
+
+    class ServiceUnavailable(HttpError):
+        pass
+
+    class MissingAuthPlugin(ClientException):
+        pass

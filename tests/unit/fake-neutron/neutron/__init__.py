@@ -1,0 +1,1 @@
+"""Stands in for Neutron, where its metadata agent is started alone."""
