@@ -107,7 +107,13 @@ export function proxyConfiguration(members: readonly string[], settings: { threa
     "  log global",
     "  option redispatch 1",
     "  option clitcpka",
+    // A member whose host is gone is noticed by TCP, after 11 s, or after 5 s where something was sent to it.
+    // "on-marked-down shutdown-sessions" would do it at once, but HAProxy 3.0 (3.0.11, Debian 13) then forgets the client of a
+    // connection that is just being made: it has no server any more and is never ended, and nor is the start of its service.
     "  option srvtcpka",
+    "  srvtcpka-idle 5s",
+    "  srvtcpka-intvl 2s",
+    "  srvtcpka-cnt 3",
     "  retries 3",
     "  timeout connect 3s",
     "  timeout check 3s",
@@ -121,7 +127,7 @@ export function proxyConfiguration(members: readonly string[], settings: { threa
     "  option tcp-check",
     `  tcp-check connect port ${statePort}`,
     '  tcp-check expect string "primary ready"',
-    "  default-server check inter 1s fastinter 500ms downinter 1s fall 2 on-marked-down shutdown-sessions resolvers dns resolve-prefer ipv4 init-addr none",
+    "  default-server check inter 1s fastinter 500ms downinter 1s fall 2 tcp-ut 5s resolvers dns resolve-prefer ipv4 init-addr none",
     ...members.map((host, member) => {
       const name = host.split(".")[0];
       const rank =

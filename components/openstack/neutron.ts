@@ -24,7 +24,7 @@ import {
 const service = "neutron";
 const file = "neutron.conf";
 const ml2File = "ml2_conf.ini";
-const ringModule = "neutron-ring.py";
+const apiModule = "neutron-api.py";
 
 /** Bytes of a tunnel's headers behind the outer IP header: UDP 8, Geneve 8, the outer frame's Ethernet 14, and 8 of OVN's own options (OVN's installation guide of Neutron). */
 const geneveHeaders = 38;
@@ -66,8 +66,8 @@ export const neutron: ServiceFactory = (cloud) => ({
       name: "api",
       wsgi: true,
       // OVN's events are shared out among the workers of one start, and those of other pods (Neutron's hash ring).
-      uwsgi: ["start-time = %t", `import = ${cloud.path(service, "config")}/${ringModule}`],
-      files: { [ringModule]: scriptText(ringModule) },
+      uwsgi: ["start-time = %t", `import = ${cloud.path(service, "config")}/${apiModule}`],
+      files: { [apiModule]: scriptText(apiModule) },
       port: 9696,
       configFiles: [file, ml2File],
       environment: {

@@ -3,6 +3,7 @@ import { site } from "./lab";
 import { type Cloud, cloudDeployed } from "./support/cloud";
 import {
   assertTenant,
+  databaseOutOfReach,
   figuresLine,
   keystoneFault,
   makeTenant,
@@ -52,6 +53,16 @@ describe("faults of the cloud", function () {
       const seconds = await cloud.well(wellLimit, new Set([pod.uid]));
       console.log(`      ${pod.name}: well after ${seconds.toFixed(1)} s`);
     }
+    await assertTenant(cloud, tenant);
+  });
+
+  it("the database out of reach for a moment: no connection that was begun meanwhile hangs", async () => {
+    const ends = await databaseOutOfReach(cloud);
+    const count = (what: string) => ends.filter((end) => end === what).length;
+    console.log(`      ${["greeted", "ended", "refused", "hangs"].map((what) => `${count(what)} ${what}`).join(", ")}`);
+    assert.ok(count("ended") > 0, "nobody noticed that the database was out of reach");
+    assert.equal(count("hangs"), 0);
+    await cloud.well(wellLimit);
     await assertTenant(cloud, tenant);
   });
 

@@ -1,5 +1,7 @@
 import * as assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
 import * as path from "node:path";
 import { argumentVector, imageEntry } from "../../components/kit/catalogue";
 import type { ConfigFiles } from "../../components/kit/config";
@@ -15,6 +17,15 @@ import { blankSecrets, plainFiles, secretFiles } from "../../components/openstac
 import { sharedSecretNames } from "../../components/openstack/service-secrets";
 import { optionList } from "../../components/openstack/validate-options";
 import { cloudArgs } from "../graph/programs/cloud-args";
+
+const scripts = path.join(__dirname, "../../components/openstack/scripts");
+
+/** Variables with which a program of ours is tried without Neutron. */
+const neutronEnvironment = {
+  PATH: process.env["PATH"],
+  PYTHONPATH: path.join(__dirname, "fake-neutron"),
+  PYTHONDONTWRITEBYTECODE: "1",
+};
 
 const external = { cidr: "10.64.1.0/24", gateway: "10.64.1.1", range: "10.64.1.100 - 10.64.1.249" };
 
@@ -82,6 +93,31 @@ describe("Neutron", () => {
     const files = filesOf(processOf("api"));
     const [, module = ""] = /^import = (\S+)$/m.exec(files.get("/etc/stratiform/uwsgi.ini") ?? "") ?? [];
     assert.match(files.get(module) ?? "", /^constants\.HASH_RING_CACHE_TIMEOUT = CACHE$/m);
+  });
+
+  it("lets its API wait for OVN, and says so, before it begins", async () => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-neutron-"));
+    try {
+      const failures = path.join(directory, "failures");
+      fs.writeFileSync(failures, "2");
+      // As the API does once uwsgi has imported the module.
+      const program = `import runpy; runpy.run_path("${path.join(scripts, "neutron-api.py")}")
+from neutron.common.ovn import constants, utils
+utils.create_neutron_pg_drop()
+print(constants.HASH_RING_CACHE_TIMEOUT, constants.HASH_RING_NODES_TIMEOUT)`;
+      const { stdout, stderr } = spawnSync("python3", ["-c", program], {
+        encoding: "utf8",
+        timeout: 30_000,
+        env: { ...neutronEnvironment, FAILURES: failures },
+      });
+      const refused = [
+        "neutron-api: waits for OVN: Connection refused",
+        "create_neutron_pg_drop is repeated after 5 s at most",
+      ];
+      assert.deepEqual(stdout.trim().split("\n").slice(1), [...refused, ...refused, "entered", "2 60"], stderr);
+    } finally {
+      fs.rmSync(directory, { recursive: true });
+    }
   });
 
   it("puts no credentials of the control plane on compute hosts", () => {
@@ -160,14 +196,11 @@ describe("ovn-metadata-agent.py", () => {
 
   /** Starts the agent as its pod does, with databases that refuse it so often. It then fails, as where its host has no name. */
   function start(host: number, ovn: number) {
-    const file = path.join(__dirname, "../../components/openstack/scripts", path.basename(script));
-    const { status, stdout, stderr } = spawnSync(program, [file, ...words], {
+    const { status, stdout, stderr } = spawnSync(program, [path.join(scripts, path.basename(script)), ...words], {
       encoding: "utf8",
       timeout: 30_000,
       env: {
-        PATH: process.env["PATH"],
-        PYTHONPATH: path.join(__dirname, "fake-neutron"),
-        PYTHONDONTWRITEBYTECODE: "1",
+        ...neutronEnvironment,
         HOST_FAILURES: String(host),
         OVN_FAILURES: String(ovn),
       },

@@ -1,5 +1,5 @@
 import * as assert from "node:assert/strict";
-import type { Cloud, PodFacts } from "./cloud";
+import { type Cloud, type PodFacts, space } from "./cloud";
 import { byClients, type LoadFigures, loadFigures } from "./cloud-load";
 import { eventually, pause } from "./wait";
 
@@ -62,16 +62,80 @@ function isBack(pods: readonly PodFacts[], victim: PodFacts, fault: KeystoneFaul
 /** Kills all processes of a pod's containers with SIGKILL, on its host. */
 export async function killContainer(cloud: Cloud, pod: PodFacts): Promise<void> {
   for (const container of pod.containers) {
-    assert.match(container, /^[0-9a-f]{64}$/);
-    const program = [
-      "for directory in /proc/[0-9]*; do",
-      `  grep -qs '${container}' "$directory/cgroup" && pids="$pids \${directory#/proc/}"`,
-      "done",
-      '[ -n "$pids" ] || { echo "no process of the container" >&2; exit 1; }',
-      "kill -KILL $pids",
-    ].join("\n");
-    await cloud.site.ssh(pod.node, program);
+    await withProcesses(cloud, pod.node, container, "kill -KILL $pids");
   }
+}
+
+/** Runs a line of shell on a host, to which `$pids` are the processes of a container. */
+async function withProcesses(cloud: Cloud, node: string, container: string, line: string): Promise<void> {
+  assert.match(container, /^[0-9a-f]{64}$/);
+  const program = [
+    "for directory in /proc/[0-9]*; do",
+    `  grep -qs '${container}' "$directory/cgroup" && pids="$pids \${directory#/proc/}"`,
+    "done",
+    '[ -n "$pids" ] || { echo "no process of the container" >&2; exit 1; }',
+    line,
+  ].join("\n");
+  await cloud.site.ssh(node, program);
+}
+
+/** Begins connections to the database and says of each what became of it within the longest time that one may take. */
+const connections = `
+import socket, time
+made = []
+for _ in range(40):
+    try:
+        connection = socket.create_connection(("mariadb", 3306), timeout=5)
+        connection.setblocking(False)
+        made.append(connection)
+    except OSError:
+        print("refused")
+    time.sleep(0.2)
+time.sleep(30)
+for connection in made:
+    try:
+        print("greeted" if connection.recv(1) else "ended")
+    except BlockingIOError:
+        print("hangs")
+    except OSError:
+        print("ended")
+`;
+
+/**
+ * Takes the database's only member out of reach for some seconds, as the end of its host would, while a pod of Keystone
+ * begins connections to it. Returns what became of each: "greeted", "ended", "refused", or "hangs" for one that was neither
+ * answered nor ended.
+ */
+export async function databaseOutOfReach(cloud: Cloud): Promise<string[]> {
+  const [member, ...others] = await cloud.pods("mariadb", "server");
+  const container = member?.containers[0];
+  assert.ok(member && container && others.length === 0, "the database has one member");
+  const rule = "INPUT -p tcp -m multiport --dports 3306,4569 -j DROP";
+  const filter = (verb: "-I" | "-D") =>
+    withProcesses(
+      cloud,
+      member.node,
+      container,
+      `set -- $pids; nsenter --net="/proc/$1/ns/net" iptables ${verb} ${rule}`,
+    );
+  const answers = cloud.site.kubectl(
+    "-n",
+    space,
+    "exec",
+    "deployment/keystone-api",
+    "--",
+    "python3",
+    "-c",
+    connections,
+  );
+  await pause(2000);
+  await filter("-I");
+  try {
+    await pause(6000);
+  } finally {
+    await filter("-D");
+  }
+  return (await answers).trim().split("\n");
 }
 
 /** A line with the figures of a fault. */

@@ -1,4 +1,6 @@
-"""Stands in for what Neutron repeats: it says the longest pause, and makes none."""
+"""Stands in for what Neutron repeats, which says the longest pause and makes none, and for its first entry in OVN."""
+
+import os
 
 
 def retry(max_=None):
@@ -13,3 +15,13 @@ def retry(max_=None):
         return wrapper
 
     return inner
+
+
+def create_neutron_pg_drop():
+    with open(os.environ["FAILURES"], "r+") as file:
+        failures = int(file.read())
+        file.seek(0)
+        file.write(str(failures - 1))
+    if failures > 0:
+        raise Exception("Connection refused")
+    print("entered", flush=True)
