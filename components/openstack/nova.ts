@@ -174,13 +174,8 @@ function worker(cloud: CloudFacts, process: string) {
     name: process,
     // Named, as what is named in a directory goes before what is named in a file only then.
     command: [
-      "python3",
-      `${directory}/${startProgram}`,
-      process,
-      "--config-file",
-      config,
-      "--config-dir",
-      `${config}.d`,
+      ...["python3", `${directory}/${startProgram}`, process],
+      ...["--config-file", config, "--config-dir", `${config}.d`],
     ],
     configFiles: [file],
     files: { [startProgram]: scriptText(startProgram) },

@@ -2,7 +2,7 @@ import * as assert from "node:assert/strict";
 import { site } from "./lab";
 import { type Cloud, coreDeployed } from "./support/cloud";
 import { assertTenant, makeTenant, removeTenant, type Tenant } from "./support/cloud-faults";
-import { assertVerified, cutAllPower, novaBeforePlacement, Witness, wellWithout } from "./support/core-faults";
+import { assertVerified, cutAllPower, Witness, wellWithout } from "./support/core-faults";
 import { eventually } from "./support/wait";
 
 /** The short form of tests/long/12: everything at once instead of one after another. */
@@ -41,14 +41,6 @@ describe("faults of the core cloud", function () {
     console.log(`      all ${pods.length} pods: well after ${seconds.toFixed(1)} s; ping's gap ${gap.toFixed(1)} s`);
     await assertTenant(cloud, tenant);
     await assertVerified(cloud);
-  });
-
-  it("Nova started long before Placement: it waits instead of ending, and the guest runs on", async () => {
-    let seconds = 0;
-    const gap = await guest.outlives(async () => {
-      seconds = await novaBeforePlacement(cloud);
-    });
-    console.log(`      Placement away: well ${seconds.toFixed(1)} s after its return; ping's gap ${gap.toFixed(1)} s`);
   });
 
   it("the power of all hosts cut at once: cloud and guest are back, the cloud unaided", async () => {

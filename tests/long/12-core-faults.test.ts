@@ -4,6 +4,7 @@ import { killContainer } from "../lab/support/cloud-faults";
 import {
   assertVerified,
   cutAllPower,
+  novaBeforePlacement,
   processOf,
   Witness,
   wellAfterKill,
@@ -67,6 +68,10 @@ describe("the core cloud heals itself", function () {
         return wellAfterKill(cloud, pod);
       });
     }
+  });
+
+  it("after Nova was started long before Placement: it waits instead of ending", async () => {
+    await heals("Placement away", () => novaBeforePlacement(cloud));
   });
 
   it("after all pods were deleted at once", async () => {

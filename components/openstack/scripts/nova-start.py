@@ -13,6 +13,7 @@ import os
 import sys
 import time
 
+# Seconds between two tries.
 PAUSE = float(os.environ.get("STRATIFORM_PAUSE", "2"))
 
 

@@ -91,7 +91,7 @@ for _ in range(40):
     except OSError:
         print("refused")
     time.sleep(0.2)
-time.sleep(30)
+time.sleep(20)
 for connection in made:
     try:
         print("greeted" if connection.recv(1) else "ended")

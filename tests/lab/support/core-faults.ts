@@ -129,14 +129,14 @@ export async function wellAfterKill(cloud: Cloud, victim: PodFacts): Promise<num
 }
 
 /**
- * Lets all of Nova that asks Placement at its start begin without it, until it says that it waits, and then gives Placement
- * back. Fails if one of these processes ended meanwhile: Kubernetes would start it again minutes later only. Returns the
- * seconds from Placement's return until the cloud was well.
+ * Lets Nova's scheduler and compute hosts begin without Placement until they say that they wait, and then gives it back (the
+ * conductor waits likewise, but compute hosts wait for that first). Fails if one of these processes ended meanwhile:
+ * Kubernetes would start it again minutes later only. Returns the seconds from Placement's return until the cloud was well.
  */
 export async function novaBeforePlacement(cloud: Cloud): Promise<number> {
   const { site } = cloud;
   const asking = async () =>
-    (await Promise.all(["conductor", "scheduler", "compute"].map((process) => cloud.pods("nova", process)))).flat();
+    (await Promise.all(["scheduler", "compute"].map((process) => cloud.pods("nova", process)))).flat();
   const placement = (await cloud.pods("placement", "api")).length;
   const scale = (replicas: number) =>
     site.kubectl("-n", space, "scale", "deployment/placement-api", `--replicas=${replicas}`);
