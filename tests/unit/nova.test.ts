@@ -23,7 +23,12 @@ import { issueCertificate } from "./certificates";
 import { shortSleep } from "./short-sleep";
 
 const scripts = path.join(__dirname, "../../components/openstack/scripts");
-const fakes = path.join(__dirname, "fake-nova");
+/** Variables with which a program of ours is tried without Nova. */
+const fakeNova = {
+  PATH: process.env["PATH"] ?? "",
+  PYTHONPATH: path.join(__dirname, "fake-nova"),
+  PYTHONDONTWRITEBYTECODE: "1",
+};
 
 const { facts, definitions } = define(cloudArgs, debianCatalogue, [keystone, nova]);
 const definition = definitions.find((one) => one.name === "nova") as ServiceDefinition;
@@ -151,7 +156,7 @@ describe("nova", () => {
       const run = () =>
         spawnSync("python3", [path.join(scripts, "nova-cells.py"), ...words], {
           encoding: "utf8",
-          env: { PATH: process.env["PATH"] ?? "", PYTHONPATH: fakes, PYTHONDONTWRITEBYTECODE: "1", CELLS: cells },
+          env: { ...fakeNova, CELLS: cells },
         });
       const wanted = ["cell0 none:// ", "cell1 {scheme}://"];
       let first = "";
@@ -243,9 +248,8 @@ describe("nova-compute.sh", () => {
         encoding: "utf8",
         timeout: 30_000,
         env: {
-          PATH: `${directory}:${process.env["PATH"]}`,
-          PYTHONPATH: fakes,
-          PYTHONDONTWRITEBYTECODE: "1",
+          ...fakeNova,
+          PATH: `${directory}:${fakeNova.PATH}`,
           CAPABILITIES: at("capabilities"),
           SILENT: at("silent"),
           VIRTUALIZATION: virtualization,
@@ -298,9 +302,7 @@ describe("nova-start.py", () => {
         encoding: "utf8",
         timeout: 30_000,
         env: {
-          PATH: process.env["PATH"],
-          PYTHONPATH: fakes,
-          PYTHONDONTWRITEBYTECODE: "1",
+          ...fakeNova,
           STRATIFORM_PAUSE: "0.01",
           FAILURES: file,
         },
@@ -366,7 +368,7 @@ describe("novncproxy.py", () => {
           let output = "";
           const child = spawn("python3", [path.join(scripts, "novncproxy.py"), "127.0.0.1", String(port)], {
             cwd: directory,
-            env: { PATH: process.env["PATH"], PYTHONPATH: fakes, PYTHONDONTWRITEBYTECODE: "1" },
+            env: fakeNova,
           });
           child.stdout.on("data", (data) => {
             output += data;

@@ -1,7 +1,5 @@
 import * as assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import * as fs from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
 import { argumentVector, imageEntry } from "../../components/kit/catalogue";
 import type { ConfigFiles } from "../../components/kit/config";
@@ -19,13 +17,6 @@ import { optionList } from "../../components/openstack/validate-options";
 import { cloudArgs } from "../graph/programs/cloud-args";
 
 const scripts = path.join(__dirname, "../../components/openstack/scripts");
-
-/** Variables with which a program of ours is tried without Neutron. */
-const neutronEnvironment = {
-  PATH: process.env["PATH"],
-  PYTHONPATH: path.join(__dirname, "fake-neutron"),
-  PYTHONDONTWRITEBYTECODE: "1",
-};
 
 const external = { cidr: "10.64.1.0/24", gateway: "10.64.1.1", range: "10.64.1.100 - 10.64.1.249" };
 
@@ -52,6 +43,16 @@ function filesOf(process: ProcessDefinition): Map<string, string> {
     secretFiles(definition, process, entry, blankSecrets),
   ];
   return new Map(rendered.flatMap(({ data, mounts }) => mounts.map(({ key, path }) => [path, data[key] ?? ""])));
+}
+
+/** Variables with which a program of ours is tried without Neutron, as a process that reads this file would. */
+function neutronEnvironment(configFile: string): Record<string, string> {
+  return {
+    PATH: process.env["PATH"] ?? "",
+    PYTHONPATH: path.join(__dirname, "fake-neutron"),
+    PYTHONDONTWRITEBYTECODE: "1",
+    OVSDB_RETRY_MAX_INTERVAL: String(definition.config[configFile]?.["ovn"]?.["ovsdb_retry_max_interval"]),
+  };
 }
 
 describe("Neutron", () => {
@@ -95,29 +96,22 @@ describe("Neutron", () => {
     assert.match(files.get(module) ?? "", /^constants\.HASH_RING_CACHE_TIMEOUT = CACHE$/m);
   });
 
-  it("lets its API wait for OVN, and says so, before it begins", async () => {
-    const directory = fs.mkdtempSync(path.join(os.tmpdir(), "stratiform-neutron-"));
-    try {
-      const failures = path.join(directory, "failures");
-      fs.writeFileSync(failures, "2");
-      // As the API does once uwsgi has imported the module.
-      const program = `import runpy; runpy.run_path("${path.join(scripts, "neutron-api.py")}")
+  it("lets its API wait for OVN, and says so, before it begins", () => {
+    // As the API does once uwsgi has imported the module.
+    const program = `import runpy; runpy.run_path("${path.join(scripts, "neutron-api.py")}")
 from neutron.common.ovn import constants, utils
 utils.create_neutron_pg_drop()
 print(constants.HASH_RING_CACHE_TIMEOUT, constants.HASH_RING_NODES_TIMEOUT)`;
-      const { stdout, stderr } = spawnSync("python3", ["-c", program], {
-        encoding: "utf8",
-        timeout: 30_000,
-        env: { ...neutronEnvironment, FAILURES: failures },
-      });
-      const refused = [
-        "neutron-api: waits for OVN: Connection refused",
-        "create_neutron_pg_drop is repeated after 5 s at most",
-      ];
-      assert.deepEqual(stdout.trim().split("\n").slice(1), [...refused, ...refused, "entered", "2 60"], stderr);
-    } finally {
-      fs.rmSync(directory, { recursive: true });
-    }
+    const { stdout, stderr } = spawnSync("python3", ["-c", program], {
+      encoding: "utf8",
+      timeout: 30_000,
+      env: { ...neutronEnvironment("ml2_conf.ini"), OVN_FAILURES: "2" },
+    });
+    const refused = [
+      "neutron-api: waits for OVN: Connection refused",
+      "create_neutron_pg_drop is repeated after 5 s at most",
+    ];
+    assert.deepEqual(stdout.trim().split("\n").slice(1), [...refused, ...refused, "entered", "2 60"], stderr);
   });
 
   it("puts no credentials of the control plane on compute hosts", () => {
@@ -200,7 +194,7 @@ describe("ovn-metadata-agent.py", () => {
       encoding: "utf8",
       timeout: 30_000,
       env: {
-        ...neutronEnvironment,
+        ...neutronEnvironment("neutron_ovn_metadata_agent.ini"),
         HOST_FAILURES: String(host),
         OVN_FAILURES: String(ovn),
       },
@@ -212,12 +206,12 @@ describe("ovn-metadata-agent.py", () => {
 
   it("waits until its host's database is there, and says so", () => {
     const { lines } = start(2, 0);
-    const refused = ["Waits for Open vSwitch's database: Connection refused", "start is repeated after 5.0 s at most"];
+    const refused = ["Waits for Open vSwitch's database: Connection refused", "start is repeated after 5 s at most"];
     assert.deepEqual(lines, [...refused, ...refused, serves]);
   });
 
   it("asks OVN's database often", () => {
-    assert.deepEqual(start(0, 1).lines, ["start is repeated after 5.0 s at most", serves]);
+    assert.deepEqual(start(0, 1).lines, ["start is repeated after 5 s at most", serves]);
   });
 
   it("ends when its start has failed, though a thread of it goes on, and says why", () => {

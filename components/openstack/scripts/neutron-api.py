@@ -11,8 +11,6 @@ after each roll of the API, for three after a database was gone together with it
 
 from neutron.common.ovn import constants, utils
 
-# Seconds: the longest pause before OVN is asked again.
-PAUSE = 5
 # Seconds: a read of a few rows at most that often, in place of 60.
 CACHE = 2
 # Seconds: four times HASH_RING_TOUCH_INTERVAL, in place of 120.
@@ -29,7 +27,8 @@ def create_neutron_pg_drop():
         raise
 
 
-utils.create_neutron_pg_drop = utils.retry(PAUSE)(create_neutron_pg_drop)
+# With the pauses of ovsdb_retry_max_interval, as all else that asks OVN.
+utils.create_neutron_pg_drop = utils.retry()(create_neutron_pg_drop)
 
 for name in ("HASH_RING_CACHE_TIMEOUT", "HASH_RING_NODES_TIMEOUT"):
     if not isinstance(getattr(constants, name, None), int):

@@ -11,12 +11,9 @@ import traceback
 
 from neutron.common.ovn import utils
 
-# Seconds: the longest pause before a database is asked again.
-PAUSE = float(os.environ.get("STRATIFORM_PAUSE", "5"))
-
 retry = utils.retry
-# The agent's modules give pauses of their own when they are imported, so this comes before.
-utils.retry = lambda max_=None: retry(PAUSE)
+# With the pauses of ovsdb_retry_max_interval. The agent's modules ask for their own when they are imported, so this is before.
+utils.retry = lambda max_=None: retry()
 
 from neutron.agent.ovn.metadata import ovsdb  # noqa: E402
 from neutron.cmd.agents import ovn_metadata  # noqa: E402

@@ -1,4 +1,5 @@
 import * as assert from "node:assert/strict";
+import { databasePort, statePort } from "../../../components/backing/galera-config";
 import { type Cloud, type PodFacts, space } from "./cloud";
 import { byClients, type LoadFigures, loadFigures } from "./cloud-load";
 import { eventually, pause } from "./wait";
@@ -85,7 +86,7 @@ import socket, time
 made = []
 for _ in range(40):
     try:
-        connection = socket.create_connection(("mariadb", 3306), timeout=5)
+        connection = socket.create_connection(("mariadb", ${databasePort}), timeout=5)
         connection.setblocking(False)
         made.append(connection)
     except OSError:
@@ -110,7 +111,7 @@ export async function databaseOutOfReach(cloud: Cloud): Promise<string[]> {
   const [member, ...others] = await cloud.pods("mariadb", "server");
   const container = member?.containers[0];
   assert.ok(member && container && others.length === 0, "the database has one member");
-  const rule = "INPUT -p tcp -m multiport --dports 3306,4569 -j DROP";
+  const rule = `INPUT -p tcp -m multiport --dports ${databasePort},${statePort} -j DROP`;
   const filter = (verb: "-I" | "-D") =>
     withProcesses(
       cloud,

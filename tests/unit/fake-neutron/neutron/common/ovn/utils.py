@@ -3,14 +3,24 @@
 import os
 
 
+def answers(name):
+    """Fails as often as a variable says."""
+    failures = int(os.environ[name])
+    os.environ[name] = str(failures - 1)
+    if failures > 0:
+        raise Exception("Connection refused")
+
+
 def retry(max_=None):
+    longest = max_ or os.environ["OVSDB_RETRY_MAX_INTERVAL"]
+
     def inner(function):
         def wrapper(*words):
             while True:
                 try:
                     return function(*words)
                 except Exception:
-                    print(f"{function.__name__} is repeated after {max_} s at most", flush=True)
+                    print(f"{function.__name__} is repeated after {longest} s at most", flush=True)
 
         return wrapper
 
@@ -18,10 +28,5 @@ def retry(max_=None):
 
 
 def create_neutron_pg_drop():
-    with open(os.environ["FAILURES"], "r+") as file:
-        failures = int(file.read())
-        file.seek(0)
-        file.write(str(failures - 1))
-    if failures > 0:
-        raise Exception("Connection refused")
+    answers("OVN_FAILURES")
     print("entered", flush=True)
